@@ -1,0 +1,167 @@
+#include "lib/base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/crypto.h>
+
+#include "lib/base/when.h"
+
+static int
+fd_read(
+    struct bytes *out, int fd, const char *path, size_t max, struct fail *why)
+{
+	uint8_t chunk[4096];
+	size_t start = out->len;
+	ssize_t n;
+
+	while ((n = read(fd, chunk, sizeof(chunk))) != 0) {
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0) {
+			fail(why, FAIL_BROKEN, "file", "cannot read %s", path);
+			return fail_errno(why, "read");
+		}
+		if (out->len - start + (size_t)n > max)
+			return fail(why, FAIL_SIZE, "too-large",
+			    "%s is larger than %zu octets", path, max);
+		bytes_add(out, chunk, (size_t)n);
+	}
+	OPENSSL_cleanse(chunk, sizeof(chunk));
+	return 0;
+}
+
+static int
+fd_open(int *fd, const char *path, int flags, struct fail *why)
+{
+	*fd = open(path, flags | O_CLOEXEC, 0600);
+	if (*fd >= 0)
+		return 0;
+	fail(why, errno == ENOENT ? FAIL_ABSENT : FAIL_BROKEN, "file",
+	    "cannot open %s", path);
+	return fail_errno(why, "open");
+}
+
+int
+file_read(struct bytes *out, const char *path, size_t max, struct fail *why)
+{
+	int fd, rc;
+
+	if (fd_open(&fd, path, O_RDONLY, why) != 0)
+		return -1;
+	rc = fd_read(out, fd, path, max, why);
+	(void)close(fd);
+	return rc;
+}
+
+int
+file_read_secret(
+    struct bytes *out, const char *path, size_t max, struct fail *why)
+{
+	struct stat st;
+	int fd, rc;
+
+	if (fd_open(&fd, path, O_RDONLY | O_NOCTTY, why) != 0)
+		return -1;
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) ||
+	    (st.st_uid != geteuid() && st.st_uid != 0) ||
+	    (st.st_mode & 077) != 0) {
+		(void)close(fd);
+		return fail(why, FAIL_CONFIG, "file-mode",
+		    "%s must be a regular file of its reader, mode 0400 or "
+		    "0600",
+		    path);
+	}
+	rc = fd_read(out, fd, path, max, why);
+	(void)close(fd);
+	return rc;
+}
+
+static int
+fd_write(int fd, struct span in)
+{
+	while (in.len > 0) {
+		ssize_t n = write(fd, in.data, in.len);
+
+		if (n < 0 && errno != EINTR)
+			return -1;
+		if (n > 0) {
+			in.data += n;
+			in.len -= (size_t)n;
+		}
+	}
+	return 0;
+}
+
+/* A rename is durable only when its folder is. */
+static int
+folder_sync(const char *path)
+{
+	char *dir = str_dup(path), *slash = strrchr(dir, '/');
+	int fd, rc = -1;
+
+	if (slash != NULL)
+		slash[slash == dir ? 1 : 0] = '\0';
+	fd = open(slash != NULL ? dir : ".", O_RDONLY | O_CLOEXEC);
+	if (fd >= 0) {
+		rc = fsync(fd);
+		(void)close(fd);
+	}
+	free(dir);
+	return rc;
+}
+
+int
+file_write(const char *path, struct span in, mode_t mode, struct fail *why)
+{
+	char *tmp = str_fmt("%s.XXXXXX", path);
+	int fd = mkostemp(tmp, O_CLOEXEC), rc = -1;
+
+	if (fd < 0 || fchmod(fd, mode) != 0 || fd_write(fd, in) != 0 ||
+	    fsync(fd) != 0 || rename(tmp, path) != 0 ||
+	    folder_sync(path) != 0) {
+		fail(why, FAIL_BROKEN, "file", "cannot write %s", path);
+		fail_errno(why, "write");
+		if (fd >= 0)
+			(void)unlink(tmp);
+	} else {
+		rc = 0;
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	free(tmp);
+	return rc;
+}
+
+int
+file_lock(int *fd, const char *path, double wait, struct fail *why)
+{
+	double until = when_clock() + wait;
+
+	if (fd_open(fd, path, O_RDWR | O_CREAT, why) != 0)
+		return -1;
+	while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+		if (errno != EINTR && when_clock() >= until) {
+			(void)close(*fd);
+			*fd = -1;
+			return fail(why, FAIL_BUSY, "locked",
+			    "%s is locked by another process", path);
+		}
+		(void)usleep(2000);
+	}
+	return 0;
+}
+
+char *
+file_path(const char *dir, const char *name)
+{
+	if (name[0] == '/' || dir == NULL || dir[0] == '\0')
+		return str_dup(name);
+	return str_fmt("%s/%s", dir, name);
+}

@@ -1,0 +1,39 @@
+/*
+ * json - compact JSON texts, written and read.  jansson behind it.
+ */
+#ifndef MICROCA_JSON_H
+#define MICROCA_JSON_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "lib/base/fail.h"
+
+struct json; /* one object or array, owned */
+
+struct json *json_new_object(void);
+struct json *json_new_array(void);
+void json_free(struct json *j);
+
+/* Members of an object, in the order they were added.  A NULL string is left
+ * out.  Strings must be UTF-8; what is not is stored \xNN-escaped. */
+void json_str(struct json *j, const char *key, const char *value);
+void json_int(struct json *j, const char *key, int64_t value);
+void json_bool(struct json *j, const char *key, bool value);
+void json_time(struct json *j, const char *key, int64_t when); /* RFC 3339 */
+/* Takes `value` over. */
+void json_add(struct json *j, const char *key, struct json *value);
+/* Elements of an array; json_push takes `value` over. */
+void json_push(struct json *j, struct json *value);
+void json_push_str(struct json *j, const char *value);
+
+/* Compact, UTF-8, no final newline; indent > 0: for people.  Caller frees. */
+char *json_text(const struct json *j, unsigned indent);
+/* Duplicate keys are refused.  FAIL_MALFORMED "json" with line and column. */
+MUST_CHECK int json_read(struct json **j, const char *text, struct fail *why);
+/* Borrowed; NULL or `absent` when there is none of that type. */
+const char *json_str_of(const struct json *j, const char *key);
+int64_t json_int_of(const struct json *j, const char *key, int64_t absent);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * log - one event, one line, to standard error or syslog.
+ *
+ * Untrusted octets are escaped before they get here or by the %s of
+ * log_write(), which passes the finished line through text_escape().
+ */
+#ifndef MICROCA_LOG_H
+#define MICROCA_LOG_H
+
+#include "lib/base/fail.h"
+
+enum log_level {
+	LOG_LEVEL_ERROR,
+	LOG_LEVEL_WARN,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_DEBUG
+};
+enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG };
+
+/* `program` is borrowed for the life of the process. */
+void log_open(const char *program, enum log_sink sink, enum log_level most);
+void log_write(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* "what: text (cause)" at error level. */
+void log_fail(const char *what, const struct fail *why);
+
+#endif

@@ -1,0 +1,48 @@
+/*
+ * identity - who is asking (RFC 7030, 3.3.2, 3.7).
+ *
+ * The web server proves that the client holds its certificate's key.  Whether
+ * that certificate is worth anything here is decided here, per endpoint: path
+ * to a rule's own anchor with intermediates from configuration only, time,
+ * purpose, CRLs; and for our own certificates the store holds exactly this
+ * one, its profile is one the rule names, and it is not revoked.  Verdicts
+ * are remembered for at most 10 minutes; revocation is looked up every time.
+ */
+#ifndef MICROCA_IDENTITY_H
+#define MICROCA_IDENTITY_H
+
+#include "lib/ca/ca.h"
+#include "lib/wire/request.h"
+
+struct identity {
+	char *requester; /* "own:CN=…" "ra:…": as the audit names it */
+	char *owner;     /* what holds the names it is given (store.h) */
+	const struct allow
+	    *allow;         /* borrowed from the ca: the rule that fits */
+	X509_NAME *subject; /* of the certificate */
+	GENERAL_NAMES *san; /* NULL: none */
+	uint8_t sha256[SHA256_LEN];
+	uint8_t spki_sha256[SHA256_LEN];
+	bool own;      /* this CA issued it: */
+	char *profile; /* … under this profile */
+	char *serial;  /* … with this serial */
+	int64_t not_before, not_after;
+};
+
+/*
+ * Fails: FAIL_DENIED "auth-none", "auth-config", "client-expired",
+ * "client-notyet", "client-revoked", "client-untrusted", "client-label",
+ * "client-usage", "client-isca", "client-cert", "client-path", "client-name",
+ * "client-unknown"; FAIL_BUSY from the store.  The caller frees.
+ */
+MUST_CHECK int identity_of(struct identity **who, struct ca *ca,
+    const struct request *rq, struct fail *why);
+void identity_free(struct identity *who);
+
+struct identity_cache *identity_cache_new(void);
+void identity_cache_free(struct identity_cache *cache);
+
+/* The administrator at the box, for `microca issue`: names "any". */
+MUST_CHECK int identity_operator(struct identity **who, struct fail *why);
+
+#endif

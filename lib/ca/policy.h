@@ -1,0 +1,57 @@
+/*
+ * policy - what a requester may have of what it asked for.
+ *
+ * RFC 7030, 3.7: the CA's policy decides, never the request.  A struct grant is
+ * that decision, and the only thing ca_issue() will sign.  Pure: no clock, no
+ * store, no token.
+ */
+#ifndef MICROCA_POLICY_H
+#define MICROCA_POLICY_H
+
+#include "lib/ca/identity.h"
+
+struct grant {
+	const struct profile *profile; /* borrowed: lives as long as the ca */
+	const struct csr *csr;         /* borrowed: hashes, key */
+	char *requester;               /* who asked, as the audit names it */
+	char *owner;                   /* who holds the name from now on */
+	char *device;                  /* Azure device id, or NULL */
+	X509_NAME *subject;
+	GENERAL_NAMES *san; /* NULL: no subjectAltName */
+	bool renewal;
+	uint8_t renews[SHA256_LEN]; /* of the certificate renewed */
+	/* From the request, for the record: */
+	char *request, *operation, *endpoint, *peer;
+	uint8_t client_sha256[SHA256_LEN];
+	bool has_client;
+};
+
+/*
+ * Decide what `who` gets for `csr` under rq->endpoint's profile.  The grant
+ * keeps copies of all but `profile` and `csr`; the caller frees it.  Fails:
+ * FAIL_DENIED "profile-ca", "profile-ku", "profile-eku", "name-policy",
+ * "ra-scope", "san-policy", "name-change"; FAIL_MALFORMED "dn-rule",
+ * "csr-incomplete", "key-alg", "curve", "weak-key", "ext", "pop-link",
+ * "san-count", "dn-empty".
+ */
+MUST_CHECK int policy_grant(struct grant **grant, const struct identity *who,
+    const struct request *rq, const char *operation, const struct csr *csr,
+    struct fail *why);
+
+/*
+ * RFC 7030, 4.2.2: the same names as the certificate that `who` showed, in its
+ * bytes; within the renewal window at `now`; key reuse by profile.  Fails:
+ * FAIL_DENIED "reenroll-name", "reenroll-issuer", "window";
+ * FAIL_MALFORMED "key-reuse".
+ */
+MUST_CHECK int policy_renewal(struct grant *grant, const struct identity *who,
+    const struct csr *csr, int64_t now, struct fail *why);
+
+/* Is this request a renewal, at simpleenroll too?  An own certificate of the
+ * endpoint's profile asking for its own subject is. */
+bool policy_is_renewal(const struct identity *who, const struct request *rq,
+    const struct csr *csr);
+
+void grant_free(struct grant *grant);
+
+#endif

@@ -1,0 +1,109 @@
+/*
+ * settings - microca.conf: this CA, its token, store and endpoints.
+ */
+#ifndef MICROCA_SETTINGS_H
+#define MICROCA_SETTINGS_H
+
+#include <sys/types.h>
+
+#include "lib/base/conf.h"
+#include "lib/base/log.h"
+#include "lib/ca/profile.h"
+#include "lib/key/key.h"
+
+/* What the front end sets; names of the variables per frontend in
+ * settings.c's table (design section 12). */
+enum frontend {
+	FRONTEND_LIGHTTPD,
+	FRONTEND_APACHE,
+	FRONTEND_NGINX,
+	FRONTEND_CADDY
+};
+
+enum auth { AUTH_CERTIFICATE, AUTH_NONE };
+enum names { NAMES_OWN, NAMES_ANY, NAMES_PATTERN };
+
+/* One `allow` rule: who may ask, and for which names. */
+struct allow {
+	struct conf_strings own; /* profiles of certificates this CA issued */
+	char *issuer;            /* PEM file of a foreign CA, resolved */
+	char *intermediates;     /* PEM file, or NULL */
+	char *crl;               /* PEM or DER CRL file(s) of it, or NULL */
+	char *subject_text;      /* pattern over name_text() of the leaf */
+	struct pattern *subject;
+	char *names_text;        /* "own", "any" or "pattern REGEX" */
+	int names;               /* enum names */
+	struct pattern *pattern; /* over the CN asked for */
+	char *where;
+};
+
+struct endpoint {
+	char *name;
+	int port;
+	char *profile_name;
+	const struct profile *profile;  /* in settings->profiles */
+	int frontend;                   /* enum frontend */
+	int auth;                       /* enum auth */
+	struct conf_list allow;         /* struct allow; none: nobody */
+	struct conf_strings operations; /* those on */
+	struct conf_strings labels;     /* further endpoints reachable here */
+	bool lenient;                   /* PEM and bare DER bodies too */
+	char *where;
+};
+
+struct settings {
+	char *path;   /* of microca.conf, absolute */
+	char *folder; /* its folder */
+	char *state, *public_folder, *run;
+	char *store;
+	char *profiles_path;
+	struct profiles *profiles;
+	int log_sink, log_level;
+	int threads;
+	int connections; /* of the store's pool */
+	bool allow_cgi;
+	struct conf_strings web_server_users; /* names or numbers */
+	int64_t body_wait, repeat_window, disk_reserve, clock_slack;
+
+	struct {
+		char *key, *module, *pin_file;
+		char *key_type;
+		char *subject; /* for `microca csr` and `init` */
+	} ca;
+	struct conf_list endpoints; /* struct endpoint */
+	struct {
+		char *server_name; /* for `microca httpd` */
+		char *address;     /* to listen on */
+		char *user, *group;
+		char *log_folder;
+		char *module_folder;
+		int health_port; /* plain HTTP; 0: none */
+	} httpd;
+};
+
+/* `path` NULL: MICROCA_CONF (secure_getenv), else the installed default.
+ * Fails: FAIL_CONFIG "config" with file and line. */
+MUST_CHECK int settings_read(
+    struct settings **settings, const char *path, struct fail *why);
+void settings_free(struct settings *settings);
+void settings_write(struct bytes *out, const struct settings *settings);
+
+const struct endpoint *settings_endpoint(
+    const struct settings *settings, const char *name);
+bool endpoint_operation(const struct endpoint *e, const char *operation);
+/* Name and form of the variable that carries the client certificate. */
+const char *frontend_cert_variable(int frontend);
+int frontend_cert_form(int frontend); /* enum cert_form */
+const char *frontend_word(int frontend);
+
+/* Files the programs share; the caller frees the path. */
+char *settings_issuer_path(const struct settings *s); /* state/issuer.pem */
+char *settings_chain_path(const struct settings *s);  /* public/chain.pem */
+char *settings_bundle_path(const struct settings *s,
+    const struct endpoint *e); /* public/client-ca-NAME.pem */
+struct key_place settings_key_place(const struct settings *s); /* borrowed */
+
+/* The operations there are, NULL-terminated. */
+extern const char *const operation_names[];
+
+#endif

@@ -1,0 +1,75 @@
+/*
+ * key - a private key in a PKCS#11 token (libp11) or a PEM file.
+ *
+ * What is signed is verified with the key's public half before anybody gets
+ * it.  A token may vanish and come back: signers hold a read lock, the one
+ * reopener the write lock, and no EVP_PKEY is used across a close.  A PIN that
+ * the token refused is not tried again, by any process, until its file or the
+ * URI changes.  Opening happens under a lock file with retries and a deadline.
+ * The token should hold nothing but this CA's keys.
+ */
+#ifndef MICROCA_KEY_H
+#define MICROCA_KEY_H
+
+#include <openssl/x509.h>
+
+#include "lib/base/bytes.h"
+
+/* Where a key is.  Strings are borrowed during the call and copied. */
+struct key_place {
+	const char *uri;      /* "pkcs11:…", or a PEM file's path */
+	const char *module;   /* PKCS#11 module, when the URI names none */
+	const char *pin_file; /* when the URI names none; may be NULL */
+	const char *state;    /* folder for the lock file and the PIN's mark */
+};
+
+struct key; /* thread-safe */
+
+/*
+ * A handle; opening starts at once in the background and goes on by itself
+ * (back-off 0.5 s to 30 s) until the token is there.  Fails only for what
+ * waiting cannot mend: FAIL_CONFIG (URI, a PIN or PEM file's mode).
+ */
+MUST_CHECK int key_open(
+    struct key **key, const struct key_place *place, struct fail *why);
+/* Wait until it is usable, `wait` s at most.  FAIL_BUSY "token-absent",
+ * "token-pin", "token-key", "token-module", "token-session". */
+MUST_CHECK int key_ready(struct key *key, double wait, struct fail *why);
+/* The configuration changed: drain, close, open the new place. */
+MUST_CHECK int key_move(
+    struct key *key, const struct key_place *place, struct fail *why);
+void key_free(struct key *key);
+/* A PEM file: worth a warning. */
+bool key_is_file(const struct key *key);
+
+/*
+ * Sign, then verify the signature with the public half.  The hash: SHA-256
+ * but SHA-384 for P-384, SHA-512 for P-521, unless `hash` names one; none for
+ * EdDSA.  A token error makes one reopen and one more try.  Fails: FAIL_BUSY
+ * with the words of key_ready(); FAIL_BROKEN "sign-check", and the key is
+ * taken out of use until the next reopen.
+ */
+MUST_CHECK int key_sign_cert(
+    struct key *key, X509 *cert, const EVP_MD *hash, struct fail *why);
+MUST_CHECK int key_sign_req(
+    struct key *key, X509_REQ *req, const EVP_MD *hash, struct fail *why);
+
+/* A copy of the public half, the caller frees.  As key_ready(key, 0). */
+MUST_CHECK int key_public(
+    EVP_PKEY **key_out, struct key *key, struct fail *why);
+/* What is wrong now, for health: 0 and FAIL_NONE when the key is usable. */
+MUST_CHECK int key_state(struct key *key, struct fail *why);
+
+/*
+ * Make a key pair where `place` says: in the token (C_GenerateKeyPair;
+ * sensitive, not extractable) or a new PEM file of mode 0600.  `type`: "p256",
+ * "p384", "p521", "rsa2048", "rsa3072", "rsa4096".  An existing key of that
+ * name is never replaced: FAIL_DENIED "key-exists".
+ */
+MUST_CHECK int key_generate(
+    const struct key_place *place, const char *type, struct fail *why);
+
+/* No core dumps, no /proc/PID/mem for others: call before any PIN is read. */
+void key_harden_process(void);
+
+#endif

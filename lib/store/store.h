@@ -1,0 +1,142 @@
+/*
+ * store - every certificate ever issued, the audit chain, the outbox.
+ *
+ * Durable means synced before anybody hears of it: a verb that writes returns
+ * when its rows are on the disk (refusals excepted).  SQLite in WAL mode with
+ * synchronous=NORMAL; the WAL is synced after COMMIT, outside the write lock,
+ * so concurrent writers share one sync.  After a failed sync nothing is
+ * released: the store is broken until it has reopened with a full checkpoint.
+ *
+ * Not in here: what may be issued.  All times Unix seconds.
+ */
+#ifndef MICROCA_STORE_H
+#define MICROCA_STORE_H
+
+#include "lib/base/bytes.h"
+#include "lib/store/audit.h"
+
+struct store; /* thread-safe: a pool of connections */
+
+enum store_status { STORE_GOOD, STORE_REVOKED, STORE_HELD };
+
+/* RFC 5280, 5.3.1. */
+enum store_reason {
+	REASON_UNSPECIFIED = 0,
+	REASON_KEY_COMPROMISE = 1,
+	REASON_CA_COMPROMISE = 2,
+	REASON_AFFILIATION_CHANGED = 3,
+	REASON_SUPERSEDED = 4,
+	REASON_CESSATION = 5,
+	REASON_HOLD = 6,
+	REASON_PRIVILEGE_WITHDRAWN = 9
+};
+/* "keyCompromise", … and back; NULL, -1: no such reason. */
+const char *store_reason_word(int reason);
+int store_reason_of(const char *word);
+
+/* One row.  Strings and DER owned: record_free(). */
+struct record {
+	int64_t id;
+	char *serial;  /* upper hex */
+	char *issuer;  /* KEYID, lower hex */
+	char *subject; /* text, name_text() */
+	char *san;     /* text, san_text() */
+	struct bytes der;
+	uint8_t sha256[SHA256_LEN];
+	char *profile, *endpoint, *operation;
+	char *requester; /* who asked */
+	char *owner;     /* the identity that holds the name */
+	char *device;    /* Azure device id, or NULL */
+	uint8_t csr_sha256[SHA256_LEN], spki_sha256[SHA256_LEN];
+	uint8_t subject_hash[SHA256_LEN]; /* name_hash() */
+	uint8_t request_key[SHA256_LEN];  /* endpoint, operation, client, CSR */
+	int64_t not_before, not_after, issued;
+	enum store_status status;
+	int reason;      /* enum store_reason, when revoked */
+	int64_t revoked; /* 0: not */
+};
+void record_free(struct record *r); /* contents, then zero */
+
+/* "sqlite:PATH".  With `create` an absent database is made, else
+ * FAIL_CONFIG "db-missing".  Others: "db-schema", "db-corrupt", "db-write". */
+MUST_CHECK int store_open(struct store **store, const char *url, bool create,
+    unsigned connections, int64_t reserve, struct fail *why);
+void store_free(struct store *store);
+/* Fails with what health should say: FAIL_BUSY "disk-full", "db-…". */
+MUST_CHECK int store_state(struct store *store, struct fail *why);
+
+/* How an issuance is judged inside its transaction. */
+struct store_rules {
+	int64_t now;
+	int64_t repeat_window; /* s; 0: no repeats (answers are made anew) */
+	int64_t clock_slack;   /* s: newest issued may be this far ahead */
+	int max_live;          /* certificates of the subject; 0: no limit */
+	bool key_reuse;        /* may the owner's own earlier key come again? */
+	const uint8_t *renews; /* SHA-256 of the certificate renewed, or NULL */
+};
+
+/*
+ * Repeat, clock, name-owner, key and quota looked up; then certificate row,
+ * audit row, and outbox row when r->device is not NULL: one transaction, then
+ * the sync.  A repeat leaves nothing behind and gives the recorded certificate
+ * in `repeat` (else empty).  `entry` is completed by the caller but for its
+ * time.  Fails: FAIL_DENIED "name-taken", "quota"; FAIL_MALFORMED
+ * "key-reuse"; FAIL_BUSY "clock", "disk-full", "db-busy", "db-write",
+ * FAIL_BROKEN "serial-clash" (the caller may try once more).
+ */
+MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,
+    const struct record *r, const struct store_rules *rules,
+    const struct audit *entry, struct fail *why);
+/* The repeat alone, before anything is signed: synced when there is one. */
+MUST_CHECK int store_repeat_find(struct store *store, struct bytes *der,
+    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
+    int64_t since, int64_t now, struct fail *why);
+
+/* By the certificate's own SHA-256: `found` false and 0 when there is none. */
+MUST_CHECK int store_find(struct store *store, struct record *r, bool *found,
+    const uint8_t sha256[SHA256_LEN], struct fail *why);
+/* By serial, upper hex; the newest when several issuers used it. */
+MUST_CHECK int store_find_serial(struct store *store, struct record *r,
+    bool *found, const char *serial, struct fail *why);
+
+/*
+ * Revoke: status, audit and (for one with a device) outbox row, one
+ * transaction, synced.  Again with the same reason is harmless: `changed`
+ * false.  FAIL_ABSENT "unknown-serial".
+ */
+MUST_CHECK int store_revoke(struct store *store, bool *changed,
+    const char *serial, enum store_reason reason, int64_t when,
+    const struct audit *entry, struct fail *why);
+
+/* One audit row.  `sync`: wait for the disk.  Refusals without an identity
+ * are coalesced beyond 60 a minute per reason and peer network. */
+MUST_CHECK int store_audit(struct store *store, const struct audit *entry,
+    bool sync, struct fail *why);
+
+/* For `microca list`.  NULL, 0 and -1 mean "any". */
+struct store_filter {
+	const char *profile, *endpoint, *serial;
+	const char *subject; /* pattern with * and ?, over the text form */
+	int64_t expires_before;
+	int status; /* enum store_status, or -1 */
+	bool live;  /* neither revoked nor expired */
+	int64_t now;
+	int64_t limit; /* 0: all */
+};
+/* Calls `each` in order of issuance until it returns non-zero. */
+MUST_CHECK int store_list(struct store *store,
+    const struct store_filter *filter,
+    int (*each)(const struct record *r, void *arg), void *arg,
+    struct fail *why);
+struct store_counts {
+	int64_t certificates, live, revoked, audit, outbox;
+};
+MUST_CHECK int store_count(struct store *store, struct store_counts *counts,
+    int64_t now, struct fail *why);
+/* The audit chain in order; `hash` is the row's. */
+MUST_CHECK int store_audit_list(struct store *store,
+    int (*each)(int64_t lane, int64_t seq, const char *record,
+	const uint8_t hash[SHA256_LEN], void *arg),
+    void *arg, struct fail *why);
+
+#endif

@@ -1,0 +1,70 @@
+/*
+ * csr - PKCS#10 certification requests (RFC 2986, 2985, 5967; RFC 7030, 4.2.1)
+ *
+ * A struct csr exists only when every check passed: DER by our own walk, one
+ * object, version 0, an acceptable key and signature algorithm, possession
+ * proven, attributes and extensions sane, names sane.  Whether its wishes are
+ * granted is policy's business.  Pure.
+ */
+#ifndef MICROCA_CSR_H
+#define MICROCA_CSR_H
+
+#include <openssl/x509v3.h>
+
+#include "lib/base/bytes.h"
+#include "lib/wire/pubkey.h"
+
+#define CSR_MAX_EKU 16
+
+/* An extension that the request asks for and csr_read() has no field for. */
+struct csr_extension {
+	struct span oid; /* content octets */
+	bool critical;
+};
+
+struct csr {
+	struct bytes der;
+	uint8_t sha256[SHA256_LEN]; /* of der */
+	X509_NAME *subject;         /* may have no entries */
+	struct span subject_der;    /* in der */
+	GENERAL_NAMES *san;         /* NULL: none asked */
+	struct pubkey key;          /* spans in der */
+	int hash;                   /* NID_sha256 …; NID_undef for EdDSA */
+	char *challenge;            /* challengePassword, UTF-8, or NULL */
+	bool attributes_absent; /* RFC 2986 wants the field; it was missing */
+
+	/* What extensionRequest asks for. */
+	bool has_key_usage;
+	unsigned key_usage; /* X509v3 KU_* bits, as X509_get_key_usage() */
+	size_t ext_key_usages;
+	struct span ext_key_usage[CSR_MAX_EKU]; /* OID content octets */
+	bool has_basic;
+	bool ca;
+	int64_t path_length; /* -1: none */
+	bool
+	    has_name_constraints; /* or policyConstraints, -Mappings, inhibit */
+	bool has_change_subject;  /* RFC 6402, 2.8 */
+	size_t unknowns;          /* extensions that we do not know */
+	struct csr_extension *unknown;
+};
+
+/*
+ * The DER out of a request's body: base64 (RFC 8951, 3).  With `lenient` also
+ * PEM armour (RFC 7468, 7) and bare DER.  FAIL_MALFORMED "base64",
+ * "body-empty".
+ */
+MUST_CHECK int csr_body_read(
+    struct bytes *der, struct span body, bool lenient, struct fail *why);
+
+/*
+ * Read and check.  `der` is copied.  Fails: FAIL_MALFORMED with "der",
+ * "der-trailing", "not-csr", "csr-version", "sigalg", "weak-hash", "weak-key",
+ * "key-size", "curve", "key", "key-alg", "pop", "csr-attrs", "ext-dup", "ext",
+ * "ext-critical", "dn-…", "san-…".  The order of the checks is that of this
+ * list's data: syntax, version, algorithm, key, possession, attributes,
+ * extensions' syntax, names.
+ */
+MUST_CHECK int csr_read(struct csr **csr, struct span der, struct fail *why);
+void csr_free(struct csr *csr);
+
+#endif
