@@ -45,6 +45,8 @@ str_dup(const char *s)
 	return s != NULL ? mem_dup(s, strlen(s)) : NULL;
 }
 
+static char *str_vfmt(const char *fmt, va_list ap) PRINTF_LIKE(1, 0);
+
 static char *
 str_vfmt(const char *fmt, va_list ap)
 {

@@ -53,6 +53,9 @@ fail(struct fail *why, enum fail_kind kind, const char *reason, const char *fmt,
 }
 
 /* The cause grows from left to right; what does not fit is cut. */
+static void cause_add(struct fail *why, const char *fmt, va_list ap)
+    PRINTF_LIKE(2, 0);
+
 static void
 cause_add(struct fail *why, const char *fmt, va_list ap)
 {

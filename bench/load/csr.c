@@ -1,0 +1,185 @@
+#include "bench/load/load.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/pkcs7.h>
+#include <openssl/rand.h>
+#include <openssl/rsa.h>
+#include <openssl/x509v3.h>
+
+#include "lib/base/file.h"
+
+static EVP_PKEY *
+key_make(const char *alg)
+{
+	EVP_PKEY *key = NULL;
+
+	if (strcmp(alg, "p256") == 0)
+		key = EVP_EC_gen("P-256");
+	else if (strcmp(alg, "p384") == 0)
+		key = EVP_EC_gen("P-384");
+	else if (strcmp(alg, "rsa2048") == 0)
+		key = EVP_RSA_gen(2048);
+	else if (strcmp(alg, "rsa3072") == 0)
+		key = EVP_RSA_gen(3072);
+	else if (strcmp(alg, "ed25519") == 0)
+		key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+	if (key == NULL)
+		die("cannot make a key of type %s", alg);
+	return key;
+}
+
+static void
+san_add(X509_REQ *req, const char *cn)
+{
+	STACK_OF(X509_EXTENSION) *list = sk_X509_EXTENSION_new_null();
+	char *text = str_fmt("DNS:%s", cn);
+	X509_EXTENSION *e =
+	    X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, text);
+
+	if (e == NULL || !sk_X509_EXTENSION_push(list, e) ||
+	    !X509_REQ_add_extensions(req, list))
+		die("cannot add a subjectAltName");
+	sk_X509_EXTENSION_pop_free(list, X509_EXTENSION_free);
+	free(text);
+}
+
+static void
+csr_make(
+    struct bytes *out, const struct options *o, EVP_PKEY *key, const char *cn)
+{
+	X509_REQ *req = X509_REQ_new();
+	X509_NAME *name = X509_NAME_new();
+	uint8_t *der = NULL;
+	const EVP_MD *md = strcmp(o->alg, "ed25519") == 0 ? NULL : EVP_sha256();
+	int len;
+
+	if (!X509_NAME_add_entry_by_txt(
+		name, "CN", MBSTRING_UTF8, (const uint8_t *)cn, -1, -1, 0) ||
+	    !X509_REQ_set_version(req, 0) ||
+	    !X509_REQ_set_subject_name(req, name) ||
+	    !X509_REQ_set_pubkey(req, key))
+		die("cannot make a CSR");
+	if (o->san)
+		san_add(req, cn);
+	if (!X509_REQ_sign(req, key, md) || (len = i2d_X509_REQ(req, &der)) < 0)
+		die("cannot sign a CSR");
+	base64_write(out, (struct span){der, (size_t)len}, o->oneline ? 0 : 64);
+	OPENSSL_free(der);
+	X509_NAME_free(name);
+	X509_REQ_free(req);
+}
+
+static void
+shot_make(struct shot *shot, const struct options *o, struct span body)
+{
+	const char *method = o->method;
+
+	if (method == NULL)
+		method = body.len > 0 ? "POST" : "GET";
+	bytes_addf(&shot->bytes, "%s %s HTTP/1.1\r\nHost: %s:%s\r\n%s", method,
+	    o->path, o->host, o->port,
+	    o->headers.len > 0 ? (const char *)o->headers.data : "");
+	if (body.len > 0)
+		bytes_addf(&shot->bytes,
+		    "Content-Type: %s\r\nContent-Transfer-Encoding: base64\r\n"
+		    "Content-Length: %zu\r\n",
+		    o->type, body.len);
+	if (!o->keep)
+		bytes_adds(&shot->bytes, "Connection: close\r\n");
+	bytes_adds(&shot->bytes, "\r\n");
+	bytes_add(&shot->bytes, body.data, body.len);
+}
+
+static void
+shot_from_file(struct shot *shot, const struct options *o)
+{
+	struct bytes body = {0};
+	struct fail why = {0};
+
+	if (o->body != NULL && file_read(&body, o->body, 1 << 20, &why) != 0)
+		die("%s (%s)", why.text, why.cause);
+	shot_make(shot, o, span_of(&body));
+	bytes_free(&body);
+}
+
+/* The name of device `i`: unique to this run but for --csr-cn. */
+static char *
+device_name(const struct options *o, uint32_t run, size_t i)
+{
+	if (o->cn != NULL)
+		return str_dup(o->cn);
+	if (o->pairs != NULL)
+		return str_fmt("%s-%zu", o->prefix, i);
+	return str_fmt("%s-%08x-%06zu", o->prefix, run, i);
+}
+
+void
+pool_make(struct pool *pool, const struct options *o)
+{
+	uint32_t run;
+
+	pool->shots = o->pool > 0 ? (size_t)o->pool : 1;
+	pool->shot = mem_new(pool->shots * sizeof(*pool->shot));
+	if (o->pool == 0) {
+		shot_from_file(&pool->shot[0], o);
+		return;
+	}
+	if (RAND_bytes((uint8_t *)&run, sizeof(run)) != 1)
+		die("no random octets");
+	pool->keys = o->keys < o->pool ? (size_t)o->keys : (size_t)o->pool;
+	pool->key = mem_new(pool->keys * sizeof(EVP_PKEY *));
+	for (size_t i = 0; i < pool->keys; i++)
+		pool->key[i] = key_make(o->alg);
+	for (size_t i = 0; i < pool->shots; i++) {
+		struct bytes body = {0};
+		char *cn = device_name(o, run, i);
+
+		pool->shot[i].key = pool->key[i % pool->keys];
+		csr_make(&body, o, pool->shot[i].key, cn);
+		shot_make(&pool->shot[i], o, span_of(&body));
+		bytes_free(&body);
+		free(cn);
+	}
+}
+
+void
+pool_free(struct pool *pool)
+{
+	for (size_t i = 0; i < pool->shots; i++)
+		bytes_free(&pool->shot[i].bytes);
+	for (size_t i = 0; i < pool->keys; i++)
+		EVP_PKEY_free(pool->key[i]);
+	free(pool->shot);
+	free(pool->key);
+}
+
+bool
+answer_ok(struct span body, EVP_PKEY *key)
+{
+	struct bytes der = {0};
+	struct fail why = {0};
+	PKCS7 *p7 = NULL;
+	const uint8_t *p;
+	bool ok = false;
+
+	if (base64_read(&der, body, &why) == 0) {
+		p = der.data;
+		p7 = d2i_PKCS7(NULL, &p, (long)der.len);
+	}
+	if (p7 != NULL && PKCS7_type_is_signed(p7)) {
+		STACK_OF(X509) *certs = p7->d.sign->cert;
+
+		ok = key == NULL && sk_X509_num(certs) > 0;
+		for (int i = 0; i < sk_X509_num(certs) && !ok; i++) {
+			EVP_PKEY *k = X509_get0_pubkey(sk_X509_value(certs, i));
+
+			ok = k != NULL && EVP_PKEY_eq(k, key) == 1;
+		}
+	}
+	PKCS7_free(p7);
+	bytes_free(&der);
+	return ok;
+}
