@@ -4,7 +4,7 @@
  * One table per group says each key's name, type, range, words and default,
  * and where the value goes.  Anything else in a file is refused with file,
  * line, key and what is allowed.  Durations and sizes are strings ("90d",
- * "64k").  @include is relative to the including file's folder.
+ * "64k").  @include is relative to the folder of the file that is read.
  */
 #ifndef MICROCA_CONF_H
 #define MICROCA_CONF_H
@@ -18,11 +18,11 @@
 enum conf_type {
 	CONF_BOOL,     /* bool */
 	CONF_INT,      /* int, min..max */
-	CONF_STRING,   /* char *, owned */
+	CONF_STRING,   /* char *, owned; an empty text gives NULL */
 	CONF_DURATION, /* int64_t s, min..max */
 	CONF_SIZE,     /* int64_t octets, min..max */
-	CONF_WORD,     /* int: index in `words` */
-	CONF_STRINGS,  /* struct conf_strings: ("a", "b") or "a" */
+	CONF_WORD,     /* int: index in `words`, where "" is no word */
+	CONF_STRINGS,  /* struct conf_strings: ("a", "b") or "a"; none twice */
 	CONF_GROUP,    /* a struct inside, by `table` */
 	CONF_LIST      /* struct conf_list of groups by `table` */
 };
@@ -62,8 +62,10 @@ struct conf_table {
 };
 
 /*
- * Fill `out` (zeroed by the caller, table->size octets) from a file.  Fails:
- * FAIL_CONFIG "config", the text "FILE:LINE: …" with key and allowed values.
+ * Fill `out` (zeroed by the caller, table->size octets; conf_free() it even
+ * after a failure) from a file and those it includes.  Fails: FAIL_CONFIG
+ * "config", the text "FILE:LINE: …" with key and allowed values; FAIL_CONFIG
+ * "file-mode" when anybody may write one of them.
  */
 MUST_CHECK int conf_read(void *out, const struct conf_table *table,
     const char *path, struct fail *why);

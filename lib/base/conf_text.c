@@ -94,16 +94,17 @@ scan_any(struct scan *s, struct fail *why)
 {
 	if (*s->p == '"')
 		return scan_string(s, why);
-	if (*s->p == '#' || scan_at(s, "//"))
-		scan_to(s, "\n");
-	else if (is_word(*s->p))
+	if (is_word(*s->p))
 		return scan_word(s, why);
-	if (scan_at(s, "/*")) {
+	if (*s->p == '#' || scan_at(s, "//")) {
+		scan_to(s, "\n");
+	} else if (scan_at(s, "/*")) {
 		s->p += 2;
 		scan_to(s, "*/");
-	}
-	if (s->p < s->end)
+		s->p += s->p < s->end ? 2 : 0;
+	} else {
 		scan_step(s);
+	}
 	return 0;
 }
 
