@@ -1,0 +1,125 @@
+# shellcheck shell=bash
+# What the tests behind a real web server share: a demo CA made by quickstart
+# in a folder of its own, curl and openssl as judges, TAP.
+
+set -u
+SRCDIR=${SRCDIR:-$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)}
+BUILDDIR=${BUILDDIR:-$SRCDIR/build}
+T=$(mktemp -d "${TMPDIR:-/tmp}/microca-httpd.XXXXXX")
+chmod 755 "$T"
+DEMO=$T/demo
+PORT=${MICROCA_TEST_PORT:-$((20000 + $$ % 20000))}
+export T DEMO PORT
+tap_n=0
+tap_bad=0
+
+quick() {
+	"$SRCDIR/quickstart" --dir "$DEMO" --build "$BUILDDIR" \
+		--port-base "$PORT" "$@"
+}
+
+demo_stop() {
+	quick stop >/dev/null 2>&1
+	rm -rf "$T"
+}
+
+# Start the demo CA, or give up on the file with what it said.
+demo_start() {
+	trap demo_stop EXIT
+	trap 'exit 1' INT TERM
+	if ! quick >"$T/quickstart.log" 2>&1; then
+		sed 's/^/# /' "$T/quickstart.log" | tail -n 30
+		echo "Bail out! quickstart failed"
+		exit 1
+	fi
+}
+
+# ok NAME COMMAND...: what the command prints is shown when it fails.
+ok() {
+	local name=$1 out
+	shift
+	tap_n=$((tap_n + 1))
+	if out=$("$@" 2>&1); then
+		echo "ok $tap_n - $name"
+		return 0
+	fi
+	echo "not ok $tap_n - $name"
+	printf '%s\n' "$out" | sed 's/^/# /' | head -n 30
+	tap_bad=$((tap_bad + 1))
+}
+
+is() {
+	local name=$1 got=$2 want=$3
+	tap_n=$((tap_n + 1))
+	if [ "$got" = "$want" ]; then
+		echo "ok $tap_n - $name"
+		return 0
+	fi
+	echo "not ok $tap_n - $name"
+	printf 'got:  %s\nwant: %s\n' "$got" "$want" | sed 's/^/# /' | head -n 20
+	tap_bad=$((tap_bad + 1))
+}
+
+done_testing() {
+	echo "1..$tap_n"
+	exit "$((tap_bad > 0))"
+}
+
+url() { # url PORT-OFFSET [LABEL/]OPERATION
+	echo "https://localhost:$((PORT + $1))/.well-known/est/$2"
+}
+
+# est OFFSET OPERATION [curl arguments]: status on standard output, headers
+# in $T/head, body in $T/body.
+est() {
+	local offset=$1 op=$2
+	shift 2
+	: >"$T/head"
+	: >"$T/body"
+	curl -sS --max-time 20 --cacert "$DEMO/root.pem" -D "$T/head" \
+		-o "$T/body" -w '%{http_code}' "$@" "$(url "$offset" "$op")"
+}
+
+post() { # post OFFSET OPERATION BODY-FILE [curl arguments]
+	local offset=$1 op=$2 body=$3
+	shift 3
+	est "$offset" "$op" -H 'Content-Type: application/pkcs10' \
+		--data-binary "@$body" "$@"
+}
+
+as() { # arguments for curl: as the holder of demo/NAME.pem or NAME.pem
+	local pair=$1
+	[ -f "$pair.pem" ] || pair=$DEMO/$1
+	printf '%s\n' --cert "$pair.pem" --key "$pair.key"
+}
+
+# csr NAME SUBJECT [openssl req arguments]: $T/NAME.key and $T/NAME.b64.
+csr() {
+	local name=$1 subject=$2
+	shift 2
+	[ -f "$T/$name.key" ] ||
+		openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+			-out "$T/$name.key" 2>/dev/null
+	openssl req -new -key "$T/$name.key" -subj "$subject" -utf8 "$@" \
+		-outform DER -out "$T/$name.der" &&
+		openssl base64 -in "$T/$name.der" -out "$T/$name.b64"
+}
+
+# The certificates of the last answer as PEM, to standard output.
+certs() {
+	tr -d '\r\n' <"$T/body" | openssl base64 -d -A |
+		openssl pkcs7 -inform DER -print_certs
+}
+
+# enrol NAME CN [OFFSET]: by the manufacturer; $T/NAME.pem and .key.
+enrol() {
+	csr "$1" "/CN=$2" || return 1
+	mapfile -t who < <(as manufacturer)
+	[ "$(post "${3:-0}" simpleenroll "$T/$1.b64" "${who[@]}")" = 200 ] &&
+		certs | openssl x509 -out "$T/$1.pem"
+}
+
+reason() { sed 's/:.*//' "$T/body"; }
+head_of() { tr -d '\r' <"$T/head" | sed -n "s/^$1: //p"; }
+admin() { "$BUILDDIR/bin/microca" -c "$DEMO/etc/microca.conf" "$@"; }
+issued() { admin list --format csv | tail -n +2 | wc -l; }

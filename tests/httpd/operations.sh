@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Every operation at every endpoint through lighttpd, by curl and openssl.
+# shellcheck source=tests/httpd/lib.sh
+. "$(dirname "$0")/lib.sh"
+demo_start
+
+# ---- cacerts (RFC 7030, 4.1)
+for offset in 0 1 2; do
+	is "cacerts at port base+$offset, without a certificate" \
+		"$(est "$offset" cacerts)" 200
+done
+is "cacerts: type" "$(head_of Content-Type)" "application/pkcs7-mime"
+is "cacerts: encoding" "$(head_of Content-Transfer-Encoding)" base64
+certs >"$T/chain.pem"
+is "cacerts: intermediate and root" \
+	"$(grep -c BEGIN "$T/chain.pem")" 2
+ok "cacerts: the chain verifies with the root alone" \
+	openssl verify -CAfile "$DEMO/root.pem" -untrusted "$T/chain.pem" \
+	"$DEMO/intermediate.pem"
+is "cacerts with the endpoint's own label" "$(est 0 device/cacerts)" 200
+is "HEAD cacerts" "$(est 0 cacerts -I)" 200
+is "HEAD: the length of GET" "$(head_of Content-Length)" \
+	"$(est 0 cacerts >/dev/null && head_of Content-Length)"
+
+# ---- csrattrs (RFC 7030, 4.5; RFC 8951, 4)
+is "csrattrs" "$(est 0 csrattrs)" 200
+is "csrattrs: type" "$(head_of Content-Type)" "application/csrattrs"
+ok "csrattrs: base64 of DER" sh -c \
+	"tr -d '\r\n' <'$T/body' | openssl base64 -d -A | openssl asn1parse -inform DER"
+
+# ---- simpleenroll (RFC 7030, 4.2)
+csr dev1 /CN=dev1
+mapfile -t maker < <(as manufacturer)
+is "simpleenroll by the manufacturer" \
+	"$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}")" 200
+is "simpleenroll: type" "$(head_of Content-Type)" \
+	"application/pkcs7-mime; smime-type=certs-only"
+certs >"$T/answer.pem"
+is "simpleenroll: the leaf alone" "$(grep -c BEGIN "$T/answer.pem")" 1
+openssl x509 -in "$T/answer.pem" -out "$T/dev1.pem"
+ok "simpleenroll: it verifies" openssl verify -purpose sslclient \
+	-CAfile "$DEMO/root.pem" -untrusted "$DEMO/intermediate.pem" "$T/dev1.pem"
+is "simpleenroll: the subject asked for" \
+	"$(openssl x509 -in "$T/dev1.pem" -noout -subject)" "subject=CN = dev1"
+cp "$T/body" "$T/first"
+is "the same request again" \
+	"$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}")" 200
+ok "the same answer again" cmp "$T/first" "$T/body"
+is "it is listed once" \
+	"$(admin list --subject 'CN=dev1' --format csv | tail -n +2 | wc -l)" 1
+
+# ---- the form of the answer follows the request's
+openssl base64 -A -in "$T/dev1.der" -out "$T/line.b64"
+post 0 simpleenroll "$T/line.b64" "${maker[@]}" >/dev/null
+is "an unwrapped request, an unwrapped answer" "$(wc -l <"$T/body")" 1
+is "a chunked request" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" \
+	-H 'Transfer-Encoding: chunked')" 200
+is "HTTP/2" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" --http2)" 200
+is "TLS 1.2" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" \
+	--tls-max 1.2)" 200
+is "Expect: 100-continue" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" \
+	-H 'Expect: 100-continue')" 200
+
+# ---- renewal (RFC 7030, 4.2.2)
+rm -f "$T/new.key"
+csr new /CN=dev1
+mapfile -t dev1 < <(as "$T/dev1")
+is "simplereenroll with a new key" \
+	"$(post 0 simplereenroll "$T/new.b64" "${dev1[@]}")" 200
+certs | openssl x509 -out "$T/new.pem"
+is "simplereenroll: the same subject bytes" \
+	"$(openssl x509 -in "$T/new.pem" -noout -subject_hash)" \
+	"$(openssl x509 -in "$T/dev1.pem" -noout -subject_hash)"
+rm -f "$T/again.key"
+csr again /CN=dev1
+mapfile -t new < <(as "$T/new")
+is "a renewal through simpleenroll" \
+	"$(post 0 simpleenroll "$T/again.b64" "${new[@]}")" 200
+csr other /CN=dev2
+is "a renewal for another name" \
+	"$(post 0 simplereenroll "$T/other.b64" "${new[@]}")" 403
+is "… says which rule" "$(reason)" reenroll-name
+is "simplereenroll with the manufacturer's certificate" \
+	"$(post 0 simplereenroll "$T/other.b64" "${maker[@]}")" 403
+is "… says why" "$(reason)" reenroll-issuer
+
+# ---- the other endpoints
+csr id1 /CN=id1
+is "an IDevID" "$(post 1 simpleenroll "$T/id1.b64" "${maker[@]}")" 200
+certs | openssl x509 -out "$T/id1.pem"
+is "an IDevID never expires" \
+	"$(openssl x509 -in "$T/id1.pem" -noout -enddate)" \
+	"notAfter=Dec 31 23:59:59 9999 GMT"
+mapfile -t id1 < <(as "$T/id1")
+csr id1op /CN=id1
+is "an IDevID opens the device endpoint for its own name" \
+	"$(post 0 simpleenroll "$T/id1op.b64" "${id1[@]}")" 200
+csr sub /CN=sub-ca-1
+is "the manufacturer does not open subca" \
+	"$(post 2 simpleenroll "$T/sub.b64" "${maker[@]}")" 403
+mapfile -t operator < <(as subca-operator)
+is "its operator does" \
+	"$(post 2 simpleenroll "$T/sub.b64" "${operator[@]}")" 200
+certs | openssl x509 -out "$T/sub.pem"
+ok "a CA with path length" sh -c \
+	"openssl x509 -in '$T/sub.pem' -noout -text | grep -q 'CA:TRUE, pathlen:0'"
+is "the operator does not open device" \
+	"$(post 0 simpleenroll "$T/other.b64" "${operator[@]}")" 403
+is "a device does not open subca" \
+	"$(post 2 simpleenroll "$T/sub.b64" "${new[@]}")" 403
+
+# ---- who is not asked in
+before=$(issued)
+is "no certificate" "$(post 0 simpleenroll "$T/other.b64")" 403
+is "… says so" "$(reason)" auth-none
+is "no certificate, no challenge" "$(head_of WWW-Authenticate)" ""
+cert=$(openssl x509 -in "$DEMO/manufacturer.pem" -outform DER |
+	openssl base64 -A)
+is "forged headers give nothing" "$(post 0 simpleenroll "$T/other.b64" \
+	-H "SSL-Client-Cert: $cert" -H "SSL_CLIENT_CERT: $cert" \
+	-H 'SSL-Client-Verify: SUCCESS' -H 'SSL_CLIENT_VERIFY: SUCCESS' \
+	-H "X-SSL-Client-Cert: $cert" -H "Client-Cert: :$cert:" \
+	-H 'MICROCA_ENDPOINT: subca' -H 'MICROCA-ENDPOINT: subca')" 403
+is "… as without any" "$(reason)" auth-none
+is "the endpoint is the port's, whatever a header says" \
+	"$(post 2 simpleenroll "$T/other.b64" "${maker[@]}" \
+		-H 'MICROCA_ENDPOINT: device' -H 'MICROCA-ENDPOINT: device' \
+		-H "Host: localhost:$PORT")" 403
+admin revoke "$(openssl x509 -in "$T/new.pem" -noout -serial |
+	cut -d= -f2)" --reason keyCompromise >/dev/null
+is "a revoked certificate renews nothing, at once" \
+	"$(post 0 simplereenroll "$T/again.b64" "${new[@]}")" 403
+is "… says so" "$(reason)" client-revoked
+is "nothing was issued to any of them" "$(issued)" "$before"
+
+# ---- wire
+is "POST cacerts" "$(est 0 cacerts -X POST -d x)" 405
+is "… Allow" "$(head_of Allow)" "GET, HEAD"
+is "GET simpleenroll" "$(est 0 simpleenroll "${maker[@]}")" 405
+is "… Allow" "$(head_of Allow)" POST
+is "text/plain" "$(post 0 simpleenroll "$T/other.b64" "${maker[@]}" \
+	-H 'Content-Type: text/plain')" 415
+for path in nosuch ghost/simpleenroll device device/device/cacerts \
+	cacerts/ cacerts/x CACerts pal sen 'a%2fcacerts' '%2e%2e/est/cacerts'; do
+	is "404: $path" "$(est 0 "$path" --path-as-is)" 404
+done
+is "a query means nothing" "$(est 0 'cacerts?label=b&x=%00')" 200
+head -c 70000 /dev/zero | openssl base64 >"$T/big.b64"
+is "a large body" "$(post 0 simpleenroll "$T/big.b64" "${maker[@]}")" 413
+ok "TLS 1.1 is refused" sh -c \
+	"! openssl s_client -tls1_1 -cipher DEFAULT@SECLEVEL=0 \
+	-connect localhost:$PORT </dev/null 2>/dev/null | grep -q 'Cipher is [A-Z]'"
+ok "/health says ok" sh -c "curl -sS --cacert '$DEMO/root.pem' \
+	https://localhost:$PORT/health | head -n 1 | grep -qx ok"
+done_testing
