@@ -3,8 +3,12 @@
  *
  * Reads requests, calls the program's one operation, and is alone in choosing
  * status, headers, body, log line and audit row of an answer.  Stops cleanly
- * on SIGTERM; reads configuration and certificates anew when they change or
- * on SIGHUP, without losing a request.
+ * on SIGTERM: the requests in work are finished.  Reads configuration and
+ * certificates anew when they change or on SIGHUP, without losing a request;
+ * what cannot be read leaves the old in force.
+ *
+ * Refuses to start: as root, set-user-ID, on a socket that is not a Unix
+ * socket or that everybody may write to, as plain CGI without allow_cgi.
  */
 #ifndef MICROCA_SERVE_H
 #define MICROCA_SERVE_H
@@ -12,12 +16,25 @@
 #include "lib/ca/ca.h"
 #include "lib/wire/request.h"
 
+/* What an operation learns about its request, for log and audit. */
+struct trace {
+	char *requester; /* a validated identity, or NULL */
+	char *subject;   /* as asked for, or NULL */
+	bool has_csr, has_key;
+	uint8_t csr_sha256[SHA256_LEN];
+	uint8_t spki_sha256[SHA256_LEN];
+};
+
 /* What an operation fills in; all zero is an empty 200. */
 struct reply {
 	int status;        /* 0: 200 */
+	int retry;         /* s, for Retry-After; 0: none */
 	const char *type;  /* Content-Type, static; NULL: none */
 	bool base64;       /* the body is sent as base64 with its CTE */
 	struct bytes body; /* before base64 */
+	struct trace trace;
+	const struct bytes
+	    *loaded; /* given: what the operation's load() made */
 };
 
 struct operation {
@@ -25,7 +42,12 @@ struct operation {
 	const char *allow;        /* "GET, HEAD" or "POST": Allow header */
 	const char *request_type; /* media type a POST must have, or NULL */
 	unsigned need;            /* enum ca_need bits */
-	bool est; /* routed under /.well-known/est; else any path */
+	bool est;         /* routed under /.well-known/est; else any path */
+	bool certificate; /* a client certificate is needed */
+	bool bare_absent; /* 404 without a body: known clients want that */
+	/* Once per reading of the configuration, or NULL: what all requests
+	 * share.  A failure is the answer to each of them. */
+	int (*load)(struct bytes *out, const struct ca *ca, struct fail *why);
 	/* 0, or -1 with `why`: serve answers for it. */
 	int (*run)(struct ca *ca, const struct request *rq, struct reply *rp,
 	    struct fail *why);

@@ -1,0 +1,237 @@
+#include "lib/web/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/log.h"
+
+#define HEX_LEN (2 * SHA256_LEN + 1)
+
+/* RFC 9110, 15. */
+static const char *
+phrase(int status)
+{
+	static const struct {
+		int status;
+		const char *phrase;
+	} known[] = {
+	    {200, "OK"},
+	    {202, "Accepted"},
+	    {204, "No Content"},
+	    {400, "Bad Request"},
+	    {401, "Unauthorized"},
+	    {403, "Forbidden"},
+	    {404, "Not Found"},
+	    {405, "Method Not Allowed"},
+	    {408, "Request Timeout"},
+	    {413, "Content Too Large"},
+	    {415, "Unsupported Media Type"},
+	    {429, "Too Many Requests"},
+	    {500, "Internal Server Error"},
+	    {503, "Service Unavailable"},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (known[i].status == status)
+			return known[i].phrase;
+	return "Status";
+}
+
+/* What an answer is made of, whether it is a reply or a failure. */
+struct parts {
+	int status, retry;
+	const char *type, *allow;
+	bool base64;
+	struct span body;
+	bool head; /* HEAD: the header alone */
+};
+
+/* RFC 7030, 4.2.3 and RFC 9110, 10.2.3: 202, 429 and 503 say when. */
+static int
+retry_of(const struct parts *p)
+{
+	if (p->status != 202 && p->status != 429 && p->status != 503)
+		return 0;
+	return p->retry >= 1 ? p->retry : 10;
+}
+
+static void
+parts_write(struct bytes *out, const struct parts *p)
+{
+	int retry = retry_of(p);
+
+	bytes_addf(out, "Status: %d %s\r\n", p->status, phrase(p->status));
+	if (p->type != NULL)
+		bytes_addf(out, "Content-Type: %s\r\n", p->type);
+	if (p->base64)
+		bytes_adds(out, "Content-Transfer-Encoding: base64\r\n");
+	if (p->allow != NULL)
+		bytes_addf(out, "Allow: %s\r\n", p->allow);
+	if (retry > 0)
+		bytes_addf(out, "Retry-After: %d\r\n", retry);
+	/* RFC 9110, 8.6: 204 has no Content-Length. */
+	if (p->status != 204)
+		bytes_addf(out, "Content-Length: %zu\r\n", p->body.len);
+	bytes_adds(out, "Cache-Control: no-store\r\n\r\n");
+	if (!p->head)
+		bytes_add(out, p->body.data, p->body.len);
+}
+
+static bool
+is_head(const struct request *rq)
+{
+	return rq->method != NULL && strcmp(rq->method, "HEAD") == 0;
+}
+
+/*
+ * Known clients read one line only, or lines only: an answer is wrapped as
+ * its request was.  A GET shows no form, but who sends a User-Agent takes
+ * lines, and who sends none takes one line.
+ */
+static unsigned
+line_of(const struct request *rq)
+{
+	bool lines = rq->body.len > 0 ? rq->body_wrapped : rq->has_user_agent;
+
+	return lines ? 64 : 0;
+}
+
+void
+answer_reply(
+    struct bytes *out, const struct request *rq, const struct reply *rp)
+{
+	struct bytes text = {0};
+	struct parts p = {
+	    .status = rp->status != 0 ? rp->status : 200,
+	    .retry = rp->retry,
+	    .type = rp->type,
+	    .base64 = rp->base64,
+	    .head = is_head(rq),
+	};
+
+	if (rp->base64)
+		base64_write(&text, span_of(&rp->body), line_of(rq));
+	p.body = span_of(rp->base64 ? &text : &rp->body);
+	parts_write(out, &p);
+	bytes_free(&text);
+}
+
+/* Known clients fail on a body with these (design section 10). */
+static bool
+is_bare(const struct operation *op, int status)
+{
+	return status == 401 || status == 202 ||
+	       (status == 404 && op->bare_absent);
+}
+
+void
+answer_fail(struct bytes *out, const struct operation *op,
+    const struct request *rq, const struct fail *why)
+{
+	struct bytes text = {0};
+	struct parts p = {
+	    .status = fail_http(why->kind),
+	    .retry = why->retry,
+	    .allow = why->kind == FAIL_METHOD ? op->allow : NULL,
+	    .head = is_head(rq),
+	};
+
+	if (!is_bare(op, p.status)) {
+		p.type = "text/plain; charset=utf-8";
+		bytes_addf(&text, "%s: ", why->reason);
+		text_escape(&text, span_str(why->text));
+		bytes_addf(&text, " (request %s)\n", rq->id);
+		p.body = span_of(&text);
+	}
+	parts_write(out, &p);
+	bytes_free(&text);
+}
+
+static enum log_level
+level_of(const struct fail *why)
+{
+	if (why->kind == FAIL_BROKEN || why->kind == FAIL_CONFIG ||
+	    strcmp(why->reason, "auth-config") == 0)
+		return LOG_LEVEL_ERROR;
+	return why->kind == FAIL_BUSY ? LOG_LEVEL_WARN : LOG_LEVEL_INFO;
+}
+
+static const char *
+endpoint_name(const struct request *rq)
+{
+	return rq->endpoint != NULL ? rq->endpoint->name : NULL;
+}
+
+static void
+log_refusal(
+    const struct request *rq, const struct trace *trace, const struct fail *why)
+{
+	const char *endpoint = endpoint_name(rq), *method = rq->method;
+
+	log_write(level_of(why),
+	    "%d %s: %s%s%s%s; %.16s %.200s from %s at %s by %s (request %s)",
+	    fail_http(why->kind), why->reason, why->text,
+	    why->cause[0] != '\0' ? " (" : "", why->cause,
+	    why->cause[0] != '\0' ? ")" : "", method != NULL ? method : "-",
+	    rq->path != NULL ? rq->path : "-",
+	    rq->peer != NULL && rq->peer[0] != '\0' ? rq->peer : "-",
+	    endpoint != NULL ? endpoint : "-",
+	    trace->requester != NULL ? trace->requester : "-", rq->id);
+}
+
+static const char *
+hex_of(char out[HEX_LEN], const uint8_t sha[SHA256_LEN], bool have)
+{
+	if (!have)
+		return NULL;
+	hex_write(out, (struct span){sha, SHA256_LEN}, false);
+	return out;
+}
+
+static void
+audit_refusal(const struct operation *op, struct store *store,
+    const struct request *rq, const struct trace *trace, const struct fail *why)
+{
+	char client[HEX_LEN], csr[HEX_LEN], spki[HEX_LEN];
+	uint8_t sha[SHA256_LEN];
+	struct fail lost = {0};
+	struct audit entry = {
+	    .event = "refuse",
+	    .request = rq->id,
+	    .operation = op->name,
+	    .endpoint = endpoint_name(rq),
+	    .profile = rq->endpoint != NULL ? rq->endpoint->profile_name : NULL,
+	    .peer = rq->peer,
+	    .requester = trace->requester,
+	    .subject = trace->subject,
+	    .reason = why->reason,
+	    .text = why->text,
+	    .cause = why->cause[0] != '\0' ? why->cause : NULL,
+	    .status = fail_http(why->kind),
+	    .unknown = trace->requester == NULL,
+	};
+
+	sha256(sha, span_of(&rq->client_cert));
+	entry.client_sha256 = hex_of(client, sha, rq->client_cert.len > 0);
+	entry.csr_sha256 = hex_of(csr, trace->csr_sha256, trace->has_csr);
+	entry.spki_sha256 = hex_of(spki, trace->spki_sha256, trace->has_key);
+	if (store_audit(store, &entry, false, &lost) != 0)
+		log_fail("a refusal is not in the audit", &lost);
+}
+
+void
+answer_record(const struct operation *op, struct ca *ca,
+    const struct request *rq, const struct trace *trace, const struct fail *why)
+{
+	log_refusal(rq, trace, why);
+	if (ca != NULL && ca->store != NULL)
+		audit_refusal(op, ca->store, rq, trace, why);
+}
+
+void
+trace_free(struct trace *trace)
+{
+	free(trace->requester);
+	free(trace->subject);
+	memset(trace, 0, sizeof(*trace));
+}

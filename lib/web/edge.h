@@ -1,0 +1,26 @@
+/*
+ * edge - where one request comes from and its answer goes: a FastCGI
+ * connection (fcgi.h) or plain CGI (cgi.h).
+ */
+#ifndef MICROCA_EDGE_H
+#define MICROCA_EDGE_H
+
+#include <sys/types.h>
+
+#include "lib/base/bytes.h"
+
+struct edge {
+	char *const *env; /* "NAME=value", NULL-terminated */
+	/*
+	 * Body octets, `size` at most: how many, 0 at the end of the stream,
+	 * -1 with errno: ETIMEDOUT when `until` (when_clock()) has passed,
+	 * anything else: the stream broke off.
+	 */
+	ssize_t (*read)(struct edge *e, void *buf, size_t size, double until);
+	/* The whole answer at once; -1 when it cannot be delivered. */
+	int (*write)(struct edge *e, struct span answer);
+	bool broken;       /* nobody is there to be answered */
+	struct bytes path; /* the request's raw path, for intake */
+};
+
+#endif

@@ -1,0 +1,308 @@
+#include "lib/web/intake.h"
+
+#include <errno.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/random.h>
+
+#include "lib/base/when.h"
+
+static void
+request_id(struct request *rq)
+{
+	uint8_t id[8];
+
+	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id)) {
+		uint64_t now = (uint64_t)when_now_us();
+
+		memcpy(id, &now, sizeof(id));
+	}
+	hex_write(rq->id, (struct span){id, sizeof(id)}, false);
+}
+
+static int
+not_set(struct fail *why, const char *name)
+{
+	fail(why, FAIL_CONFIG, "config",
+	    "the web server's configuration does not fit this program");
+	return fail_cause(why, "%s is not set", name);
+}
+
+static int
+no_such_path(struct fail *why)
+{
+	/* One text for all: it does not tell labels from operations. */
+	return fail(why, FAIL_ABSENT, "path",
+	    "RFC 7030, 3.2.2: nothing is served under this path");
+}
+
+static bool
+words_have(const struct conf_strings *words, const char *word)
+{
+	for (size_t i = 0; i < words->n; i++)
+		if (strcmp(words->text[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* MICROCA_ENDPOINT says which port the request came in by; a label may name
+ * that endpoint itself or one that it lists. */
+static int
+endpoint_of(struct request *rq, const struct operation *op,
+    const struct settings *settings, const char *label, char *const *env,
+    struct fail *why)
+{
+	const struct endpoint *port;
+	const char *name;
+	bool twice = false;
+
+	name = env_find(env, "MICROCA_ENDPOINT", &twice);
+	if (twice)
+		return fail(why, FAIL_DENIED, "auth-config",
+		    "the web server names the endpoint twice");
+	if (name == NULL)
+		return not_set(why, "MICROCA_ENDPOINT");
+	if ((port = settings_endpoint(settings, name)) == NULL) {
+		not_set(why, "an endpoint that microca.conf knows");
+		return fail_cause(why, "MICROCA_ENDPOINT is %s", name);
+	}
+	/* RFC 7030, 3.2.2: an optional label selects the CA. */
+	if (label[0] == '\0' || strcmp(label, port->name) == 0)
+		rq->endpoint = port;
+	else if (words_have(&port->labels, label))
+		rq->endpoint = settings_endpoint(settings, label);
+	if (rq->endpoint == NULL || !endpoint_operation(rq->endpoint, op->name))
+		return no_such_path(why);
+	return 0;
+}
+
+static int
+path_take(struct request *rq, const struct operation *op,
+    const struct settings *settings, struct edge *e, struct fail *why)
+{
+	char label[65];
+
+	e->path.len = 0;
+	if (!request_path(&e->path, e->env))
+		return not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
+	rq->path = e->path.len > 0 ? (const char *)e->path.data : "";
+	if (!op->est)
+		return 0;
+	if (!request_route(label, rq->path, op->name))
+		return no_such_path(why);
+	return endpoint_of(rq, op, settings, label, e->env, why);
+}
+
+/* Is `method` one of "GET, HEAD"? */
+static bool
+method_ok(const char *allow, const char *method)
+{
+	size_t len = strlen(method);
+
+	for (const char *p = allow; *p != '\0'; p += strspn(p, ", ")) {
+		size_t n = strcspn(p, ",");
+
+		if (n == len && memcmp(p, method, n) == 0)
+			return true;
+		p += n;
+	}
+	return false;
+}
+
+static int
+method_take(struct request *rq, const struct operation *op, struct fail *why)
+{
+	/* RFC 9110, 15.5.6: 405 names the methods in Allow. */
+	if (!method_ok(op->allow, rq->method))
+		return fail(why, FAIL_METHOD, "method",
+		    "RFC 9110, 15.5.6: %s takes %s", op->name, op->allow);
+	return 0;
+}
+
+/* The web server had a certificate that it did not accept, and hides it. */
+static int
+verify_failed(const char *verify, struct fail *why)
+{
+	static const struct {
+		const char *part, *reason, *text;
+	} known[] = {
+	    /* X509_V_ERR_CERT_HAS_EXPIRED as lighttpd writes it */
+	    {"0000000A", "client-expired", "the client certificate expired"},
+	    {"expired", "client-expired", "the client certificate expired"},
+	    {"00000009", "client-notyet",
+		"the client certificate is not valid yet"},
+	    {"not yet valid", "client-notyet",
+		"the client certificate is not valid yet"},
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (strstr(verify, known[i].part) != NULL)
+			break;
+	if (i < sizeof(known) / sizeof(known[0]))
+		fail(why, FAIL_DENIED, known[i].reason, "%s", known[i].text);
+	else
+		fail(why, FAIL_DENIED, "client-untrusted",
+		    "the client certificate is not accepted here");
+	return fail_cause(why, "SSL_CLIENT_VERIFY is %s", verify);
+}
+
+static int
+verify_strange(const char *verify, bool cert, struct fail *why)
+{
+	fail(why, FAIL_DENIED, "auth-config",
+	    "what the web server says about the client certificate "
+	    "contradicts itself");
+	return fail_cause(why, "%s client certificate, SSL_CLIENT_VERIFY is %s",
+	    cert ? "a" : "no", verify != NULL ? verify : "not set");
+}
+
+/*
+ * The client certificate, in the variable and form that the endpoint's front
+ * end is known to use.  Whether it is worth anything is identity_of()'s to
+ * say; here the web server's statements have to agree with each other.
+ */
+static int
+certificate_take(struct request *rq, char *const *env, struct fail *why)
+{
+	int frontend = rq->endpoint->frontend;
+	bool twice = false, again = false;
+	const char *text, *verify;
+
+	text = env_find(env, frontend_cert_variable(frontend), &twice);
+	verify = env_find(env, "SSL_CLIENT_VERIFY", &again);
+	if (twice || again)
+		return fail(why, FAIL_DENIED, "auth-config",
+		    "the web server hands over the client certificate twice");
+	if (text == NULL && verify != NULL && strcmp(verify, "NONE") != 0)
+		return strncmp(verify, "FAILED", 6) == 0
+		           ? verify_failed(verify, why)
+		           : verify_strange(verify, false, why);
+	/* RFC 7030, 3.2.3: no HTTP authentication here, so 403 and not 401. */
+	if (text == NULL)
+		return fail(why, FAIL_DENIED, "auth-none",
+		    "RFC 7030, 3.3.2: a client certificate is needed");
+	/* lighttpd exports only what it verified. */
+	if (frontend == FRONTEND_LIGHTTPD &&
+	    (verify == NULL || strcmp(verify, "SUCCESS") != 0))
+		return verify_strange(verify, true, why);
+	return cert_text_read(&rq->client_cert, text,
+	    (enum cert_form)frontend_cert_form(frontend), why);
+}
+
+static int
+type_take(struct request *rq, const struct operation *op, struct fail *why)
+{
+	/* RFC 7030, 3.2.4: the type names the EST message. */
+	if (rq->content_type == NULL ||
+	    !media_type_is(rq->content_type, op->request_type))
+		return fail(why, FAIL_TYPE, "type",
+		    "RFC 7030, 3.2.4: want Content-Type: %s", op->request_type);
+	/* RFC 9110, 8.4: nothing is unpacked here. */
+	if (rq->content_encoding != NULL &&
+	    strcasecmp(rq->content_encoding, "identity") != 0)
+		return fail(why, FAIL_TYPE, "encoding",
+		    "RFC 9110, 8.4: no Content-Encoding is accepted");
+	return 0;
+}
+
+static int
+too_large(struct fail *why)
+{
+	return fail(why, FAIL_SIZE, "too-large",
+	    "RFC 9110, 15.5.14: the body is over %d octets", BODY_MAX);
+}
+
+static int
+broke_off(struct edge *e, struct fail *why)
+{
+	if (errno == ETIMEDOUT)
+		return fail(why, FAIL_TIMEOUT, "timeout",
+		    "RFC 9110, 15.5.9: the body did not arrive in time");
+	e->broken = true;
+	fail(why, FAIL_MALFORMED, "aborted",
+	    "the request ended before its body did");
+	return fail_errno(why, "read");
+}
+
+/* To the end of the stream, whatever the length says. */
+static int
+body_read(struct request *rq, struct edge *e, int64_t seconds, struct fail *why)
+{
+	double until = when_clock() + (double)seconds;
+	char part[4096];
+	ssize_t n;
+
+	if (rq->content_length > BODY_MAX)
+		return too_large(why);
+	while ((n = e->read(e, part, sizeof(part), until)) > 0) {
+		if (rq->body.len + (size_t)n > BODY_MAX)
+			return too_large(why);
+		bytes_add(&rq->body, part, (size_t)n);
+	}
+	if (n < 0)
+		return broke_off(e, why);
+	/* RFC 9112, 6.3: a body is as long as its Content-Length. */
+	if (rq->content_length > (int64_t)rq->body.len)
+		return fail(why, FAIL_MALFORMED, "body-short",
+		    "RFC 9112, 6.3: the body is shorter than its length");
+	if (rq->content_length >= 0 &&
+	    rq->content_length < (int64_t)rq->body.len)
+		return fail(why, FAIL_MALFORMED, "body-long",
+		    "RFC 9112, 6.3: the body is longer than its length");
+	return 0;
+}
+
+/* Did the base64 come in lines?  The answer goes back in the same form. */
+static bool
+in_lines(struct span body)
+{
+	size_t i = 0, end = body.len;
+
+	while (end > 0 && memchr(" \t\r\n", body.data[end - 1], 4) != NULL)
+		end--;
+	while (i < end && memchr(" \t\r\n", body.data[i], 4) != NULL)
+		i++;
+	for (; i < end; i++)
+		if (body.data[i] == '\n' || body.data[i] == '\r')
+			return true;
+	return false;
+}
+
+static int
+body_take(struct request *rq, const struct operation *op,
+    const struct settings *settings, struct edge *e, struct fail *why)
+{
+	if (op->request_type == NULL)
+		return 0;
+	if (type_take(rq, op, why) != 0 ||
+	    request_length(&rq->content_length, e->env, why) != 0 ||
+	    body_read(rq, e, settings->body_wait, why) != 0)
+		return -1;
+	rq->body_wrapped = in_lines(span_of(&rq->body));
+	return 0;
+}
+
+int
+intake(struct request *rq, const struct operation *op,
+    const struct settings *settings, struct edge *e, struct fail *why)
+{
+	const char *peer = env_find(e->env, "REMOTE_ADDR", NULL);
+
+	request_id(rq);
+	rq->peer = peer != NULL ? peer : "";
+	rq->path = "";
+	rq->content_length = -1;
+	rq->method = env_find(e->env, "REQUEST_METHOD", NULL);
+	rq->content_type = env_find(e->env, "CONTENT_TYPE", NULL);
+	rq->content_encoding = env_find(e->env, "HTTP_CONTENT_ENCODING", NULL);
+	rq->has_user_agent = env_find(e->env, "HTTP_USER_AGENT", NULL) != NULL;
+	if (rq->method == NULL)
+		return not_set(why, "REQUEST_METHOD");
+	if (path_take(rq, op, settings, e, why) != 0 ||
+	    method_take(rq, op, why) != 0)
+		return -1;
+	if (op->certificate && certificate_take(rq, e->env, why) != 0)
+		return -1;
+	return body_take(rq, op, settings, e, why);
+}

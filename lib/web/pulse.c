@@ -1,0 +1,149 @@
+#include "lib/web/pulse.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/file.h"
+#include "lib/base/json.h"
+#include "lib/base/when.h"
+
+static char *
+word_of(int rc, const struct fail *why)
+{
+	return str_dup(rc == 0 ? "ok" : why->reason);
+}
+
+void
+pulse_take(struct pulse *p, const struct ca *ca, int64_t now)
+{
+	struct fail key = {0}, store = {0}, issuer = {0};
+	int rc;
+
+	memset(p, 0, sizeof(*p));
+	p->when = now;
+	rc = ca->key != NULL ? key_state(ca->key, &key) : 0;
+	p->key = word_of(rc, &key);
+	rc = ca->store != NULL ? store_state(ca->store, &store) : 0;
+	p->store = word_of(rc, &store);
+	if (ca->authority == NULL)
+		p->issuer = word_of(-1, &ca->authority_why);
+	else
+		p->issuer = word_of(
+		    authority_usable(ca->authority, now, &issuer), &issuer);
+}
+
+bool
+pulse_same(const struct pulse *a, const struct pulse *b)
+{
+	return a->key != NULL && b->key != NULL &&
+	       strcmp(a->key, b->key) == 0 && strcmp(a->store, b->store) == 0 &&
+	       strcmp(a->issuer, b->issuer) == 0;
+}
+
+void
+pulse_free(struct pulse *p)
+{
+	free(p->key);
+	free(p->store);
+	free(p->issuer);
+	memset(p, 0, sizeof(*p));
+}
+
+static char *
+pulse_path(const struct settings *s, const char *program)
+{
+	return str_fmt("%s/health-%s", s->run, program);
+}
+
+/* Renamed into place but not synced: it is rewritten soon enough. */
+static int
+replace(const char *path, const char *text, struct fail *why)
+{
+	char *tmp = str_fmt("%s.%ld", path, (long)getpid());
+	int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+	ssize_t n = fd >= 0 ? write(fd, text, strlen(text)) : -1;
+	int rc = 0;
+
+	if (n != (ssize_t)strlen(text) || rename(tmp, path) != 0) {
+		fail(why, FAIL_BROKEN, "file", "cannot write %s", path);
+		rc = fail_errno(why, "write");
+		if (fd >= 0)
+			(void)unlink(tmp);
+	}
+	if (fd >= 0)
+		(void)close(fd);
+	free(tmp);
+	return rc;
+}
+
+int
+pulse_write(const struct settings *s, const char *program,
+    const struct pulse *p, struct fail *why)
+{
+	struct json *j = json_new_object();
+	char *path = pulse_path(s, program), *text;
+	int rc;
+
+	json_str(j, "program", program);
+	json_int(j, "pid", getpid());
+	json_int(j, "when", p->when);
+	json_str(j, "key", p->key);
+	json_str(j, "store", p->store);
+	json_str(j, "issuer", p->issuer);
+	text = json_text(j, 0);
+	rc = replace(path, text, why);
+	free(text);
+	json_free(j);
+	free(path);
+	return rc;
+}
+
+static char *
+member(const struct json *j, const char *key)
+{
+	const char *word = json_str_of(j, key);
+
+	return str_dup(word != NULL ? word : "unknown");
+}
+
+int
+pulse_read(struct pulse *p, const struct settings *s, const char *program,
+    struct fail *why)
+{
+	char *path = pulse_path(s, program);
+	struct bytes text = {0};
+	struct json *j = NULL;
+	int rc = -1;
+
+	memset(p, 0, sizeof(*p));
+	if (file_read(&text, path, 4096, why) != 0) {
+		rc = why->kind == FAIL_ABSENT ? 0 : -1;
+		goto out;
+	}
+	if (text.len == 0)
+		bytes_addc(&text, ' ');
+	if (json_read(&j, (const char *)text.data, why) != 0)
+		goto out;
+	p->when = json_int_of(j, "when", 0);
+	p->key = member(j, "key");
+	p->store = member(j, "store");
+	p->issuer = member(j, "issuer");
+	rc = 0;
+out:
+	json_free(j);
+	bytes_free(&text);
+	free(path);
+	return rc;
+}
+
+void
+pulse_remove(const struct settings *s, const char *program)
+{
+	char *path = pulse_path(s, program);
+
+	(void)unlink(path);
+	free(path);
+}

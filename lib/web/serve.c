@@ -1,0 +1,390 @@
+#include "lib/web/serve.h"
+
+#include <malloc.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/log.h"
+#include "lib/base/when.h"
+#include "lib/web/answer.h"
+#include "lib/web/cgi.h"
+#include "lib/web/fcgi.h"
+#include "lib/web/intake.h"
+#include "lib/web/live.h"
+#include "lib/web/pulse.h"
+
+/* OpenSSL, SQLite and SoftHSM stay well below; only pages touched count. */
+#if defined(__SANITIZE_ADDRESS__)
+#define STACK_SIZE (2048 * 1024)
+#else
+#define STACK_SIZE (256 * 1024)
+#endif
+
+struct server {
+	const struct operation *op;
+	const char *conf; /* -c, or NULL */
+	pthread_mutex_t lock;
+	struct live *live; /* under lock; each request holds its own */
+	atomic_bool stopping;
+	pthread_t *worker;
+	int workers;
+	struct pulse pulse; /* as last written */
+};
+
+static struct live *
+live_now(struct server *sv)
+{
+	struct live *live;
+
+	(void)pthread_mutex_lock(&sv->lock);
+	live = live_hold(sv->live);
+	(void)pthread_mutex_unlock(&sv->lock);
+	return live;
+}
+
+static int
+run(const struct operation *op, struct live *live, struct request *rq,
+    struct reply *rp, struct edge *e, struct fail *why)
+{
+	if (intake(rq, op, live->ca->settings, e, why) != 0)
+		return -1;
+	if (live->loaded_why.kind != FAIL_NONE) {
+		*why = live->loaded_why;
+		return -1;
+	}
+	rp->loaded = &live->loaded;
+	return op->run(live->ca, rq, rp, why);
+}
+
+/* One request, whatever becomes of it. */
+static void
+handle(const struct operation *op, struct live *live, struct edge *e)
+{
+	struct request rq = {0};
+	struct reply rp = {0};
+	struct fail why = {0};
+	struct bytes out = {0};
+
+	if (run(op, live, &rq, &rp, e, &why) == 0) {
+		answer_reply(&out, &rq, &rp);
+	} else {
+		answer_record(op, live->ca, &rq, &rp.trace, &why);
+		answer_fail(&out, op, &rq, &why);
+	}
+	if (!e->broken && e->write(e, span_of(&out)) != 0)
+		log_write(LOG_LEVEL_INFO,
+		    "the answer was not delivered (request %s)", rq.id);
+	bytes_free(&out);
+	bytes_wipe(&rp.body);
+	trace_free(&rp.trace);
+	request_free(&rq);
+}
+
+static void
+handle_next(struct server *sv, struct edge *e)
+{
+	struct live *live;
+	uid_t peer;
+
+	if (!fcgi_connect(e, &peer))
+		return;
+	live = live_now(sv);
+	if (!live_admits(live, peer)) {
+		log_write(LOG_LEVEL_ERROR,
+		    "a connection of user %ld is dropped: web_server_users "
+		    "does not name it",
+		    (long)peer);
+		fcgi_finish(e, true);
+	} else if (fcgi_begin(e)) {
+		handle(sv->op, live, e);
+		fcgi_finish(e, atomic_load(&sv->stopping));
+	}
+	live_drop(live);
+}
+
+static void *
+work(void *arg)
+{
+	struct server *sv = arg;
+	struct live *live = live_now(sv);
+	struct edge *e = fcgi_new((double)live->ca->settings->body_wait);
+
+	live_drop(live);
+	while (!atomic_load(&sv->stopping))
+		handle_next(sv, e);
+	fcgi_free(e);
+	return NULL;
+}
+
+static int
+workers_start(struct server *sv, struct fail *why)
+{
+	int want = sv->live->ca->settings->threads, rc = 0;
+	pthread_attr_t attr;
+
+	sv->worker = mem_grow(NULL, (size_t)want, sizeof(*sv->worker));
+	(void)pthread_attr_init(&attr);
+	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
+	while (sv->workers < want && rc == 0) {
+		rc = pthread_create(&sv->worker[sv->workers], &attr, work, sv);
+		if (rc == 0)
+			sv->workers++;
+	}
+	(void)pthread_attr_destroy(&attr);
+	if (sv->workers == 0) {
+		fail(why, FAIL_BROKEN, "resource", "no thread can be started");
+		return fail_cause(why, "%s", strerror(rc));
+	}
+	if (sv->workers < want)
+		log_write(LOG_LEVEL_WARN, "%d of %d threads started: %s",
+		    sv->workers, want, strerror(rc));
+	return 0;
+}
+
+/* A wait is ended by the signal, a request is not: it is woken until it has
+ * seen that the end has come. */
+static void
+workers_stop(struct server *sv)
+{
+	atomic_store(&sv->stopping, true);
+	for (int i = 0; i < sv->workers; i++) {
+		struct timespec until;
+
+		do {
+			(void)pthread_kill(sv->worker[i], FCGI_WAKE);
+			(void)clock_gettime(CLOCK_REALTIME, &until);
+			until.tv_nsec += 10 * 1000 * 1000;
+			if (until.tv_nsec >= 1000000000) {
+				until.tv_nsec -= 1000000000;
+				until.tv_sec++;
+			}
+		} while (
+		    pthread_timedjoin_np(sv->worker[i], NULL, &until) != 0);
+	}
+	free(sv->worker);
+}
+
+static void
+log_settings(const struct operation *op, const struct settings *s)
+{
+	log_open(
+	    op->name, (enum log_sink)s->log_sink, (enum log_level)s->log_level);
+}
+
+static void
+reload(struct server *sv)
+{
+	struct live *live, *old = sv->live;
+	struct fail why = {0};
+
+	if (live_open(&live, sv->op, sv->conf, true, old, &why) != 0) {
+		log_fail(
+		    "the new configuration is not used, the old goes on", &why);
+		return;
+	}
+	(void)pthread_mutex_lock(&sv->lock);
+	sv->live = live;
+	(void)pthread_mutex_unlock(&sv->lock);
+	live_drop(old);
+	log_settings(sv->op, live->ca->settings);
+	log_write(LOG_LEVEL_INFO, "configuration and certificates read anew");
+}
+
+static void
+pulse(struct server *sv)
+{
+	struct pulse now;
+	struct fail why = {0};
+
+	if ((sv->op->need & CA_KEY) == 0)
+		return;
+	pulse_take(&now, sv->live->ca, when_now());
+	if (pulse_same(&now, &sv->pulse) && now.when >= sv->pulse.when &&
+	    now.when - sv->pulse.when < PULSE_EVERY) {
+		pulse_free(&now);
+		return;
+	}
+	if (!pulse_same(&now, &sv->pulse))
+		log_write(LOG_LEVEL_INFO, "token %s, store %s, issuer %s",
+		    now.key, now.store, now.issuer);
+	if (pulse_write(sv->live->ca->settings, sv->op->name, &now, &why) != 0)
+		log_fail("health is not told", &why);
+	pulse_free(&sv->pulse);
+	sv->pulse = now;
+}
+
+/* Signals that the main thread waits for, blocked in every thread. */
+static void
+signals_block(sigset_t *set)
+{
+	sigset_t all;
+
+	sigemptyset(set);
+	sigaddset(set, SIGTERM);
+	sigaddset(set, SIGINT);
+	sigaddset(set, SIGHUP);
+	all = *set;
+	sigaddset(&all, FCGI_WAKE);
+	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
+}
+
+static void
+watch(struct server *sv, const sigset_t *set)
+{
+	const struct timespec second = {.tv_sec = 1};
+	int sig;
+
+	do {
+		pulse(sv);
+		sig = sigtimedwait(set, NULL, &second);
+		if (sig == SIGHUP || (sig < 0 && live_stale(sv->live)))
+			reload(sv);
+	} while (sig != SIGTERM && sig != SIGINT);
+}
+
+/* A token that is there is waited for a little: requests queue meanwhile. */
+static void
+key_wait(const struct ca *ca, double seconds)
+{
+	struct fail why = {0};
+
+	if (ca->key != NULL && key_ready(ca->key, seconds, &why) != 0)
+		log_fail("the token is not usable yet", &why);
+}
+
+static int
+serve_fcgi(const struct operation *op, const char *conf, struct fail *why)
+{
+	struct server sv = {.op = op, .conf = conf};
+	sigset_t set;
+	int rc = -1;
+
+	(void)pthread_mutex_init(&sv.lock, NULL);
+	signals_block(&set); /* before the key's own thread starts */
+	if (fcgi_start(why) != 0 ||
+	    live_open(&sv.live, op, conf, true, NULL, why) != 0)
+		return -1;
+	log_settings(op, sv.live->ca->settings);
+	if (sv.live->loaded_why.kind != FAIL_NONE)
+		log_fail("nothing to serve yet", &sv.live->loaded_why);
+	key_wait(sv.live->ca, 5);
+	if ((rc = workers_start(&sv, why)) == 0) {
+		log_write(LOG_LEVEL_INFO, "ready, %d threads", sv.workers);
+		watch(&sv, &set);
+		workers_stop(&sv);
+		log_write(LOG_LEVEL_INFO, "stopped");
+	}
+	if ((op->need & CA_KEY) != 0)
+		pulse_remove(sv.live->ca->settings, op->name);
+	pulse_free(&sv.pulse);
+	live_drop(sv.live);
+	return rc;
+}
+
+/* The answer when there is not even a configuration to answer by. */
+static void
+cgi_refuse(const struct operation *op, struct edge *e, const struct fail *why)
+{
+	struct request rq = {0};
+	struct bytes out = {0};
+
+	answer_fail(&out, op, &rq, why);
+	if (e->write(e, span_of(&out)) != 0)
+		log_write(LOG_LEVEL_ERROR, "the answer was not delivered");
+	bytes_free(&out);
+}
+
+static int
+serve_cgi(const struct operation *op, const char *conf, struct fail *why)
+{
+	struct live *live = NULL;
+	struct edge e;
+	int rc = -1;
+
+	cgi_edge(&e);
+	if (live_open(&live, op, conf, false, NULL, why) != 0) {
+		struct fail shown = *why;
+
+		/* The sentence names files: not for requesters. */
+		fail(&shown, why->kind, why->reason,
+		    "the service is not configured rightly");
+		cgi_refuse(op, &e, &shown);
+	} else if (!live->ca->settings->allow_cgi) {
+		fail(why, FAIL_CONFIG, "config",
+		    "descriptor 0 is no FastCGI socket, and allow_cgi is off");
+		cgi_refuse(op, &e, why);
+	} else {
+		log_settings(op, live->ca->settings);
+		key_wait(live->ca, 10);
+		handle(op, live, &e);
+		rc = 0;
+	}
+	live_drop(live);
+	bytes_free(&e.path);
+	return rc;
+}
+
+static int
+privilege_ok(struct fail *why)
+{
+	if (getauxval(AT_SECURE) != 0)
+		return fail(why, FAIL_CONFIG, "privilege",
+		    "this program must not be set-user-ID or set-group-ID");
+	if (geteuid() == 0 || getuid() == 0)
+		return fail(why, FAIL_CONFIG, "privilege",
+		    "this program does not run as root: start it as the user "
+		    "that owns the state folder");
+	return 0;
+}
+
+/* Many threads, little memory. */
+static void
+process_setup(const struct operation *op)
+{
+	(void)mallopt(M_ARENA_MAX, 2);
+	(void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
+	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+	(void)umask(077);
+	if ((op->need & CA_KEY) != 0)
+		key_harden_process();
+}
+
+static int
+usage(const char *name)
+{
+	(void)fprintf(stderr, "usage: %s [-c microca.conf]\n", name);
+	return fail_exit(FAIL_CONFIG);
+}
+
+int
+serve(const struct operation *op, int argc, char **argv)
+{
+	struct fail why = {0};
+	const char *conf = NULL;
+	int opt;
+
+	log_open(op->name, LOG_SINK_STDERR, LOG_LEVEL_INFO);
+	while ((opt = getopt(argc, argv, "c:")) != -1) {
+		if (opt != 'c')
+			return usage(op->name);
+		conf = optarg;
+	}
+	if (optind < argc)
+		return usage(op->name);
+	process_setup(op);
+	if (privilege_ok(&why) != 0 ||
+	    (fcgi_listening() ? serve_fcgi(op, conf, &why)
+			      : serve_cgi(op, conf, &why)) != 0) {
+		log_fail("not started", &why);
+		return fail_exit(why.kind);
+	}
+	return 0;
+}

@@ -1,0 +1,161 @@
+#include "lib/web/vitals.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "lib/web/pulse.h"
+
+#define DAY ((int64_t)86400)
+
+static enum vitals
+worse(enum vitals a, enum vitals b)
+{
+	return a > b ? a : b;
+}
+
+static enum vitals
+say(struct bytes *details, enum vitals v, const char *what, const char *reason)
+{
+	bytes_addf(details, "%s: %s: %s\n", vitals_word(v), what, reason);
+	return v;
+}
+
+static enum vitals
+issuer_vitals(struct bytes *details, const struct ca *ca, int64_t now)
+{
+	struct fail why = {0};
+
+	if (ca->authority == NULL)
+		return say(
+		    details, VITALS_DOWN, "issuer", ca->authority_why.reason);
+	if (authority_usable(ca->authority, now, &why) != 0)
+		return say(details, VITALS_DOWN, "issuer", why.reason);
+	if (ca->authority->not_after - now < 30 * DAY)
+		return say(details, VITALS_DEGRADED, "issuer",
+		    "its certificate ends within 30 days");
+	return VITALS_OK;
+}
+
+static enum vitals
+chain_vitals(struct bytes *details, const struct settings *s)
+{
+	char *path = settings_chain_path(s);
+	bool there = access(path, R_OK) == 0;
+
+	free(path);
+	return there ? VITALS_OK
+	             : say(details, VITALS_DEGRADED, "cacerts",
+			   "the published chain is missing");
+}
+
+static enum vitals
+disk_vitals(struct bytes *details, const struct settings *s)
+{
+	struct statvfs fs;
+	uint64_t left;
+
+	if (statvfs(s->state, &fs) != 0)
+		return say(details, VITALS_DOWN, "disk",
+		    "the state folder cannot be reached");
+	left = (uint64_t)fs.f_bavail * fs.f_frsize;
+	if (left < (uint64_t)s->disk_reserve)
+		return say(details, VITALS_DOWN, "disk", "disk-full");
+	if (left / 2 < (uint64_t)s->disk_reserve)
+		return say(details, VITALS_DEGRADED, "disk",
+		    "less than twice the reserve is left");
+	return VITALS_OK;
+}
+
+/* Is the operation on anywhere? */
+static bool
+in_use(const struct settings *s, const char *program)
+{
+	const struct endpoint *e = s->endpoints.item;
+
+	for (size_t i = 0; i < s->endpoints.n; i++)
+		if (endpoint_operation(&e[i], program))
+			return true;
+	return false;
+}
+
+static enum vitals
+organ(struct bytes *details, const char *program, const char *what,
+    const char *word)
+{
+	char *name;
+	enum vitals v;
+
+	if (strcmp(word, "ok") == 0)
+		return VITALS_OK;
+	name = str_fmt("%s: %s", program, what);
+	v = say(details, VITALS_DOWN, name, word);
+	free(name);
+	return v;
+}
+
+static enum vitals
+program_vitals(struct bytes *details, const struct settings *s,
+    const char *program, int64_t now, bool *alive)
+{
+	struct pulse p;
+	struct fail why = {0};
+	enum vitals v = VITALS_OK;
+
+	if (pulse_read(&p, s, program, &why) != 0 || p.when == 0 ||
+	    now - p.when > PULSE_OLD || p.when - now > PULSE_OLD) {
+		*alive = false;
+		/* Plain CGI programs live for one request only. */
+		if (!s->allow_cgi)
+			v = say(details, VITALS_DEGRADED, program,
+			    "is not running");
+	} else {
+		*alive = true;
+		v = worse(organ(details, program, "token", p.key),
+		    worse(organ(details, program, "store", p.store),
+			organ(details, program, "issuer", p.issuer)));
+	}
+	pulse_free(&p);
+	return v;
+}
+
+static enum vitals
+programs_vitals(struct bytes *details, const struct settings *s, int64_t now)
+{
+	static const char *const signers[] = {"simpleenroll", "simplereenroll"};
+	enum vitals v = VITALS_OK;
+	size_t used = 0, living = 0;
+
+	for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
+		bool alive = false;
+
+		if (!in_use(s, signers[i]))
+			continue;
+		used++;
+		v = worse(
+		    v, program_vitals(details, s, signers[i], now, &alive));
+		living += alive;
+	}
+	if (used > 0 && living == 0 && !s->allow_cgi)
+		v = VITALS_DOWN;
+	return v;
+}
+
+enum vitals
+vitals_of(struct bytes *details, const struct ca *ca, int64_t now)
+{
+	enum vitals v = issuer_vitals(details, ca, now);
+
+	v = worse(v, chain_vitals(details, ca->settings));
+	v = worse(v, disk_vitals(details, ca->settings));
+	return worse(v, programs_vitals(details, ca->settings, now));
+}
+
+const char *
+vitals_word(enum vitals v)
+{
+	static const char *const words[] = {"ok", "degraded", "down"};
+
+	return words[v];
+}

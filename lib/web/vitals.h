@@ -1,0 +1,23 @@
+/*
+ * vitals - is this CA well?  For health and `microca check`.
+ *
+ * Looks at the issuer's time, the published chain, the disk, and the signs of
+ * life of the signing programs (pulse.h).  Opens neither token nor PIN file
+ * nor, while a program tells of it, the store.
+ */
+#ifndef MICROCA_VITALS_H
+#define MICROCA_VITALS_H
+
+#include "lib/ca/ca.h"
+
+enum vitals {
+	VITALS_OK,
+	VITALS_DEGRADED, /* something needs a hand; certificates are issued */
+	VITALS_DOWN      /* nothing can be issued */
+};
+
+/* The verdict; one line for each thing wrong is appended to `details`. */
+enum vitals vitals_of(struct bytes *details, const struct ca *ca, int64_t now);
+const char *vitals_word(enum vitals v); /* "ok", "degraded", "down" */
+
+#endif
