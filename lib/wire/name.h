@@ -1,6 +1,6 @@
 /*
  * name - distinguished names (RFC 5280, 4.1.2.4 and 4.1.2.6): strict reading,
- * text forms, comparison and patterns.  Pure.
+ * text forms and comparison.  Pure.
  */
 #ifndef MICROCA_NAME_H
 #define MICROCA_NAME_H
@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include "lib/base/bytes.h"
+#include "lib/wire/pattern.h"
 
 /*
  * A Name out of DER, checked: 1 to 16 RDNs of one attribute each (an empty
@@ -41,16 +42,5 @@ void name_hash(uint8_t out[SHA256_LEN], const X509_NAME *name);
  * NID_undef when it is neither.  And back: borrowed, static. */
 int name_nid(const char *word);
 const char *name_word(int nid);
-
-/*
- * An anchored pattern over a whole value: POSIX extended regular expression,
- * compiled as ^(pattern)$.  Values with NUL never match.
- */
-struct pattern;
-MUST_CHECK int pattern_read(
-    struct pattern **pattern, const char *text, struct fail *why);
-void pattern_free(struct pattern *pattern);
-bool pattern_match(const struct pattern *pattern, const char *value);
-const char *pattern_text(const struct pattern *pattern);
 
 #endif
