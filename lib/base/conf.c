@@ -142,6 +142,27 @@ text_of(struct reader *r, const struct conf_key *key, const config_setting_t *s)
 	return text;
 }
 
+static int
+word_find(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i] != NULL && *text != '\0'; i++)
+		if (strcmp(words[i], text) == 0)
+			return i;
+	return -1;
+}
+
+/* A text that is not empty. */
+static int
+text_check(struct reader *r, const struct conf_key *key,
+    const config_setting_t *s, const char *text)
+{
+	if (key->words != NULL && word_find(key->words, text) < 0)
+		return value_refuse(r, key, s, "unknown word");
+	if (key->ok != NULL && !key->ok(text))
+		return value_refuse(r, key, s, "not of this form");
+	return 0;
+}
+
 /* An empty text stands for none. */
 static int
 string_read(struct reader *r, void *slot, const struct conf_key *key,
@@ -153,8 +174,10 @@ string_read(struct reader *r, void *slot, const struct conf_key *key,
 		return -1;
 	if (*text == '\0' && key->required)
 		return value_refuse(r, key, s, "empty");
-	*(char **)slot = *text != '\0' ? str_dup(text) : NULL;
-	return 0;
+	if (*text == '\0')
+		return 0;
+	*(char **)slot = str_dup(text);
+	return text_check(r, key, s, text);
 }
 
 static int
@@ -184,12 +207,10 @@ word_read(struct reader *r, void *slot, const struct conf_key *key,
 
 	if (text == NULL)
 		return -1;
-	for (int i = 0; key->words[i] != NULL && *text != '\0'; i++)
-		if (strcmp(key->words[i], text) == 0) {
-			*(int *)slot = i;
-			return 0;
-		}
-	return value_refuse(r, key, s, "unknown word");
+	*(int *)slot = word_find(key->words, text);
+	if (*(int *)slot < 0)
+		return value_refuse(r, key, s, "unknown word");
+	return 0;
 }
 
 static bool
@@ -213,7 +234,7 @@ strings_add(struct reader *r, struct conf_strings *list,
 			return value_refuse(r, key, s, "given twice");
 	list->text = mem_grow(list->text, list->n + 1, sizeof(*list->text));
 	list->text[list->n++] = str_dup(text);
-	return 0;
+	return text_check(r, key, s, text);
 }
 
 static int

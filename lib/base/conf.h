@@ -44,11 +44,15 @@ struct conf_key {
 	enum conf_type type;
 	size_t offset;                  /* in the group's struct */
 	int64_t min, max;               /* both 0: no bounds */
-	const char *const *words;       /* CONF_WORD, NULL-terminated */
+	const char *const *words;       /* CONF_WORD; CONF_STRING and each of
+	                             CONF_STRINGS if given; NULL-terminated */
 	const struct conf_table *table; /* CONF_GROUP, CONF_LIST */
 	const char *fallback; /* as it would stand in the file; NULL: zero */
 	bool required;
 	const char *text; /* one line for the man page and `check` */
+	/* Each text, where words and bounds cannot say it; may be NULL. */
+	bool (*ok)(const char *text);
+	const char *form; /* … and what is allowed, for the refusal */
 };
 
 struct conf_table {

@@ -63,17 +63,20 @@ conf_key_allowed(struct bytes *out, const struct conf_key *key)
 	    [CONF_STRING] = "a text in quotes",
 	    [CONF_DURATION] = "a duration in quotes (s m h d w y)",
 	    [CONF_SIZE] = "a size in quotes (k M G)",
-	    [CONF_WORD] = "",
+	    [CONF_WORD] = "a word in quotes",
 	    [CONF_STRINGS] = "a text in quotes, or several: (\"a\", \"b\")",
 	    [CONF_GROUP] = "a group: { … }",
 	    [CONF_LIST] = "a list of groups: ( { … }, { … } )",
 	};
 
-	bytes_adds(out, kind[key->type]);
-	if (key->type == CONF_WORD)
+	if (key->form != NULL) {
+		bytes_adds(out, key->form);
+	} else if (key->words != NULL) {
 		words_write(out, key->words);
-	else
+	} else {
+		bytes_adds(out, kind[key->type]);
 		bounds_write(out, key);
+	}
 }
 
 /* Edits that turn a into b; names are short (at most 63 counted). */

@@ -30,6 +30,22 @@ enum rdn_from {
 };
 enum device_from { DEVICE_NONE, DEVICE_CN, DEVICE_SERIAL, DEVICE_SHA256 };
 
+/* The words of `keys`.  RSA moduli may have any size from the smallest to the
+ * largest rsa word given. */
+enum key_word {
+	KEY_P256,
+	KEY_P384,
+	KEY_P521,
+	KEY_RSA2048,
+	KEY_RSA3072,
+	KEY_RSA4096,
+	KEY_RSA8192,
+	KEY_ED25519,
+	KEY_ED448
+};
+
+/* One RDN of the subject.  A type has one rule; only OU and DC may have more,
+ * and then all of them are fixed. */
 struct rdn_rule {
 	char *type; /* "CN" */
 	int nid;
@@ -40,8 +56,10 @@ struct rdn_rule {
 	char *where;
 };
 
+/* One type of subjectAltName; a type has one rule. */
 struct san_rule {
-	int type; /* GEN_DNS, GEN_IPADD, GEN_EMAIL, GEN_URI, GEN_RID, … */
+	int type; /* GEN_DNS, GEN_IPADD, GEN_EMAIL, GEN_URI, GEN_RID,
+	             GEN_DIRNAME, GEN_OTHERNAME */
 	char *pattern_text;
 	struct pattern *pattern;
 	int min, max;  /* how many of this type */
@@ -73,9 +91,9 @@ struct profile {
 	bool key_usage_critical, ext_key_usage_critical;
 	ASN1_OBJECT **ext_key_usage; /* of ext_key_usages */
 	size_t ext_key_usages;
-	/* keys: "p256" "p384" "p521" "rsa2048" (and up to the next given),
-	 * "rsa3072" "rsa4096" "rsa8192" "ed25519" "ed448" */
-	int signature_hash; /* index of "auto" "sha256" "sha384" "sha512" */
+	unsigned keys;        /* 1 << enum key_word, of key_text */
+	int rsa_min, rsa_max; /* bits, from the rsa words; 0: no RSA */
+	int signature_hash;   /* index of "auto" "sha256" "sha384" "sha512" */
 
 	struct conf_list subject; /* struct rdn_rule, in the order issued */
 	bool subject_empty;       /* an empty subject is allowed (with a SAN) */
@@ -119,9 +137,15 @@ const struct profile *profiles_find(
 /* The effective file, for `microca check`. */
 void profiles_write(struct bytes *out, const struct profiles *profiles);
 
+/* The hash for certificates of the profile: NULL for "auto". */
+const EVP_MD *profile_hash(const struct profile *profile);
+
 /* Does the profile take this key?  FAIL_MALFORMED "key-alg", "curve",
- * "weak-key". */
+ * "weak-key", "key-size". */
 MUST_CHECK int profile_key_ok(
     const struct profile *profile, const struct pubkey *key, struct fail *why);
+
+/* Every key of the file: for the tests of manual and sample. */
+extern const struct conf_table profiles_table;
 
 #endif

@@ -12,7 +12,7 @@
 #include "lib/key/key.h"
 
 /* What the front end sets; names of the variables per frontend in
- * settings.c's table (design section 12). */
+ * endpoint.c's table. */
 enum frontend {
 	FRONTEND_LIGHTTPD,
 	FRONTEND_APACHE,
@@ -81,11 +81,16 @@ struct settings {
 	} httpd;
 };
 
-/* `path` NULL: MICROCA_CONF (secure_getenv), else the installed default.
- * Fails: FAIL_CONFIG "config" with file and line. */
+/*
+ * The file and its profiles.  `path` NULL: MICROCA_CONF (secure_getenv), else
+ * the installed default.  Paths in the result are absolute: a relative one is
+ * taken from the file's folder, the database's from `state`.  Fails:
+ * FAIL_CONFIG "config" with file and line; FAIL_CONFIG "file-mode".
+ */
 MUST_CHECK int settings_read(
     struct settings **settings, const char *path, struct fail *why);
 void settings_free(struct settings *settings);
+/* The effective file, defaults included; it can be read again. */
 void settings_write(struct bytes *out, const struct settings *settings);
 
 const struct endpoint *settings_endpoint(
@@ -105,5 +110,7 @@ struct key_place settings_key_place(const struct settings *s); /* borrowed */
 
 /* The operations there are, NULL-terminated. */
 extern const char *const operation_names[];
+/* Every key of the file: for the tests of manual and sample. */
+extern const struct conf_table settings_table;
 
 #endif

@@ -1,0 +1,389 @@
+#include "lib/ca/settings.h"
+
+#include <string.h>
+
+#include "lib/ca/endpoint.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool
+name_ok(const char *text)
+{
+	return name_is_plain(text);
+}
+
+static bool
+store_ok(const char *text)
+{
+	return strncmp(text, "sqlite:", 7) == 0 && text[7] != '\0';
+}
+
+static bool
+names_ok(const char *text)
+{
+	return strcmp(text, "own") == 0 || strcmp(text, "any") == 0 ||
+	       (strncmp(text, "pattern ", 8) == 0 && text[8] != '\0');
+}
+
+static bool
+host_ok(const char *text)
+{
+	return strspn(text,
+		   "abcdefghijklmnopqrstuvwxyz"
+		   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-") == strlen(text);
+}
+
+#define AT(field) .offset = offsetof(struct allow, field)
+
+static const struct conf_key allow_keys[] = {
+    {.name = "own",
+	.type = CONF_STRINGS,
+	AT(own),
+	.fallback = "()",
+	.text = "profiles of this CA whose certificates may ask"},
+    {.name = "issuer",
+	.type = CONF_STRING,
+	AT(issuer),
+	.text = "PEM file of another CA whose certificates may ask"},
+    {.name = "intermediates",
+	.type = CONF_STRING,
+	AT(intermediates),
+	.text = "PEM file of CAs between issuer and clients"},
+    {.name = "crl",
+	.type = CONF_STRING,
+	AT(crl),
+	.text = "file of that CA's CRLs, PEM or DER"},
+    {.name = "subject",
+	.type = CONF_STRING,
+	AT(subject_text),
+	.text = "regular expression over the client's whole subject"},
+    {.name = "names",
+	.type = CONF_STRING,
+	AT(names_text),
+	.fallback = "\"own\"",
+	.text = "names it may ask for: its own, any, or by pattern",
+	.ok = names_ok,
+	.form = "\"own\", \"any\" or \"pattern REGEX\""},
+};
+
+static const struct conf_table allow_table = {
+    "allow",
+    sizeof(struct allow),
+    allow_keys,
+    COUNT(allow_keys),
+    offsetof(struct allow, where),
+};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct endpoint, field)
+
+static const char *const auth_words[] = {
+    [AUTH_CERTIFICATE] = "certificate",
+    [AUTH_NONE] = "none",
+    NULL,
+};
+
+static const struct conf_key endpoint_keys[] = {
+    {.name = "name",
+	.type = CONF_STRING,
+	AT(name),
+	.required = true,
+	.text = "its name, and the path label that stands for it",
+	.ok = name_ok,
+	.form = "1 to 64 of A-Z a-z 0-9 . _ -"},
+    {.name = "port",
+	.type = CONF_INT,
+	AT(port),
+	.min = 1,
+	.max = 65535,
+	.required = true,
+	.text = "TCP port of the web server"},
+    {.name = "profile",
+	.type = CONF_STRING,
+	AT(profile_name),
+	.required = true,
+	.text = "profile of what is issued here"},
+    {.name = "frontend",
+	.type = CONF_WORD,
+	AT(frontend),
+	.words = frontend_words,
+	.fallback = "\"lighttpd\"",
+	.text = "the web server before it"},
+    {.name = "auth",
+	.type = CONF_WORD,
+	AT(auth),
+	.words = auth_words,
+	.fallback = "\"certificate\"",
+	.text = "how clients show who they are"},
+    {.name = "operations",
+	.type = CONF_STRINGS,
+	AT(operations),
+	.words = operation_names,
+	.fallback = "(\"cacerts\", \"csrattrs\", \"simpleenroll\", "
+		    "\"simplereenroll\")",
+	.text = "EST operations that are on"},
+    {.name = "labels",
+	.type = CONF_STRINGS,
+	AT(labels),
+	.fallback = "()",
+	.text = "other endpoints that may be reached by path label here"},
+    {.name = "lenient",
+	.type = CONF_BOOL,
+	AT(lenient),
+	.fallback = "false",
+	.text = "take PEM and bare DER in request bodies too"},
+    {.name = "allow",
+	.type = CONF_LIST,
+	AT(allow),
+	.table = &allow_table,
+	.fallback = "()",
+	.text = "who may enrol; nobody else may"},
+};
+
+static const struct conf_table endpoint_table = {
+    "endpoint",
+    sizeof(struct endpoint),
+    endpoint_keys,
+    COUNT(endpoint_keys),
+    offsetof(struct endpoint, where),
+};
+
+#undef AT
+#define AT(field)                                                              \
+	.offset = offsetof(struct settings, ca.field) -                        \
+	          offsetof(struct settings, ca)
+
+static const char *const key_type_words[] = {
+    "p256", "p384", "p521", "rsa2048", "rsa3072", "rsa4096", NULL};
+
+static const struct conf_key ca_keys[] = {
+    {.name = "key",
+	.type = CONF_STRING,
+	AT(key),
+	.required = true,
+	.text = "the CA's key: a PKCS#11 URI, or a PEM file"},
+    {.name = "module",
+	.type = CONF_STRING,
+	AT(module),
+	.text = "PKCS#11 module, unless the URI names one"},
+    {.name = "pin_file",
+	.type = CONF_STRING,
+	AT(pin_file),
+	.text = "file that holds the PIN, unless the URI names one"},
+    {.name = "key_type",
+	.type = CONF_STRING,
+	AT(key_type),
+	.words = key_type_words,
+	.fallback = "\"p256\"",
+	.text = "what key microca init makes"},
+    {.name = "subject",
+	.type = CONF_STRING,
+	AT(subject),
+	.required = true,
+	.text = "the CA's own name, for its certificate request"},
+};
+
+static const struct conf_table ca_table = {
+    "ca",
+    sizeof(((struct settings *)NULL)->ca),
+    ca_keys,
+    COUNT(ca_keys),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field)                                                              \
+	.offset = offsetof(struct settings, httpd.field) -                     \
+	          offsetof(struct settings, httpd)
+
+static const struct conf_key httpd_keys[] = {
+    {.name = "server_name",
+	.type = CONF_STRING,
+	AT(server_name),
+	.fallback = "\"localhost\"",
+	.text = "host name of this CA's web server",
+	.ok = host_ok,
+	.form = "a host name or an IP address"},
+    {.name = "address",
+	.type = CONF_STRING,
+	AT(address),
+	.fallback = "\"0.0.0.0\"",
+	.text = "IP address to listen on",
+	.ok = host_ok,
+	.form = "an IP address"},
+    {.name = "user",
+	.type = CONF_STRING,
+	AT(user),
+	.fallback = "\"www-data\"",
+	.text = "user of the web server",
+	.ok = name_ok,
+	.form = "a user's name"},
+    {.name = "group",
+	.type = CONF_STRING,
+	AT(group),
+	.fallback = "\"www-data\"",
+	.text = "group of the web server",
+	.ok = name_ok,
+	.form = "a group's name"},
+    {.name = "log_folder",
+	.type = CONF_STRING,
+	AT(log_folder),
+	.fallback = "\"/var/log/lighttpd\"",
+	.text = "folder of the web server's logs"},
+    {.name = "module_folder",
+	.type = CONF_STRING,
+	AT(module_folder),
+	.text = "folder of its modules, where that is not its own default"},
+    {.name = "health_port",
+	.type = CONF_INT,
+	AT(health_port),
+	.min = 0,
+	.max = 65535,
+	.fallback = "8080",
+	.text = "plain HTTP port of /health; 0: none"},
+};
+
+static const struct conf_table httpd_table = {
+    "httpd",
+    sizeof(((struct settings *)NULL)->httpd),
+    httpd_keys,
+    COUNT(httpd_keys),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field) .offset = offsetof(struct settings, field)
+
+static const char *const sink_words[] = {
+    [LOG_SINK_STDERR] = "stderr",
+    [LOG_SINK_SYSLOG] = "syslog",
+    NULL,
+};
+
+static const char *const level_words[] = {
+    [LOG_LEVEL_ERROR] = "error",
+    [LOG_LEVEL_WARN] = "warn",
+    [LOG_LEVEL_INFO] = "info",
+    [LOG_LEVEL_DEBUG] = "debug",
+    NULL,
+};
+
+static const struct conf_key settings_keys[] = {
+    {.name = "state",
+	.type = CONF_STRING,
+	AT(state),
+	.fallback = "\"" LOCALSTATEDIR "/lib/microca\"",
+	.text = "folder of issuer, database and locks"},
+    {.name = "public",
+	.type = CONF_STRING,
+	AT(public_folder),
+	.fallback = "\"" LOCALSTATEDIR "/lib/microca-public\"",
+	.text = "folder of what the web server may read"},
+    {.name = "run",
+	.type = CONF_STRING,
+	AT(run),
+	.fallback = "\"/run/microca\"",
+	.text = "folder of the programs' sockets"},
+    {.name = "profiles",
+	.type = CONF_STRING,
+	AT(profiles_path),
+	.fallback = "\"profiles.conf\"",
+	.text = "the file of profiles"},
+    {.name = "store",
+	.type = CONF_STRING,
+	AT(store),
+	.fallback = "\"sqlite:microca.db\"",
+	.text = "the database",
+	.ok = store_ok,
+	.form = "\"sqlite:PATH\""},
+    {.name = "log",
+	.type = CONF_WORD,
+	AT(log_sink),
+	.words = sink_words,
+	.fallback = "\"stderr\"",
+	.text = "where the programs log"},
+    {.name = "log_level",
+	.type = CONF_WORD,
+	AT(log_level),
+	.words = level_words,
+	.fallback = "\"info\"",
+	.text = "how much they log"},
+    {.name = "threads",
+	.type = CONF_INT,
+	AT(threads),
+	.min = 9,
+	.max = 256,
+	.fallback = "32",
+	.text = "workers of a program; all but 8 may wait for the token"},
+    {.name = "connections",
+	.type = CONF_INT,
+	AT(connections),
+	.min = 1,
+	.max = 64,
+	.fallback = "16",
+	.text = "a program's connections to the database"},
+    {.name = "allow_cgi",
+	.type = CONF_BOOL,
+	AT(allow_cgi),
+	.fallback = "false",
+	.text = "the programs may run as plain CGI"},
+    {.name = "web_server_users",
+	.type = CONF_STRINGS,
+	AT(web_server_users),
+	.fallback = "(\"www-data\")",
+	.text = "users that may connect to the sockets",
+	.ok = name_ok,
+	.form = "users' names or numbers"},
+    {.name = "body_wait",
+	.type = CONF_DURATION,
+	AT(body_wait),
+	.min = 1,
+	.max = 600,
+	.fallback = "\"10s\"",
+	.text = "how long a request's body may take"},
+    {.name = "repeat_window",
+	.type = CONF_DURATION,
+	AT(repeat_window),
+	.min = 0,
+	.max = 7 * 86400,
+	.fallback = "\"1h\"",
+	.text = "how long the same request gets the same certificate"},
+    {.name = "disk_reserve",
+	.type = CONF_SIZE,
+	AT(disk_reserve),
+	.min = 0,
+	.max = INT64_C(1) << 40,
+	.fallback = "\"1G\"",
+	.text = "free space below which nothing is issued"},
+    {.name = "clock_slack",
+	.type = CONF_DURATION,
+	AT(clock_slack),
+	.min = 0,
+	.max = 86400,
+	.fallback = "\"5m\"",
+	.text = "how far the clock may be behind the newest certificate"},
+    {.name = "ca",
+	.type = CONF_GROUP,
+	AT(ca),
+	.table = &ca_table,
+	.text = "this CA"},
+    {.name = "endpoints",
+	.type = CONF_LIST,
+	AT(endpoints),
+	.table = &endpoint_table,
+	.required = true,
+	.text = "where certificates are issued"},
+    {.name = "httpd",
+	.type = CONF_GROUP,
+	AT(httpd),
+	.table = &httpd_table,
+	.text = "for what microca httpd prints"},
+};
+
+const struct conf_table settings_table = {
+    "settings",
+    sizeof(struct settings),
+    settings_keys,
+    COUNT(settings_keys),
+    SIZE_MAX,
+};
