@@ -40,11 +40,10 @@ struct csr {
 	struct span ext_key_usage[CSR_MAX_EKU]; /* OID content octets */
 	bool has_basic;
 	bool ca;
-	int64_t path_length; /* -1: none */
-	bool
-	    has_name_constraints; /* or policyConstraints, -Mappings, inhibit */
-	bool has_change_subject;  /* RFC 6402, 2.8 */
-	size_t unknowns;          /* extensions that we do not know */
+	int64_t path_length;       /* -1: none */
+	bool has_name_constraints; /* or policyConstraints, … */
+	bool has_change_subject;   /* RFC 6402, 2.8 */
+	size_t unknowns;           /* extensions that we do not know */
 	struct csr_extension *unknown;
 };
 
@@ -57,12 +56,22 @@ MUST_CHECK int csr_body_read(
     struct bytes *der, struct span body, bool lenient, struct fail *why);
 
 /*
- * Read and check.  `der` is copied.  Fails: FAIL_MALFORMED with "der",
- * "der-trailing", "not-csr", "csr-version", "sigalg", "weak-hash", "weak-key",
- * "key-size", "curve", "key", "key-alg", "pop", "csr-attrs", "ext-dup", "ext",
- * "ext-critical", "dn-…", "san-…".  The order of the checks is that of this
- * list's data: syntax, version, algorithm, key, possession, attributes,
- * extensions' syntax, names.
+ * Read and check, any octets of any length.  `der` is copied.  Checks, in this
+ * order, and what they fail with (FAIL_MALFORMED unless said):
+ *   syntax      "der", "der-trailing", "not-csr"
+ *   version     "csr-version"
+ *   algorithms  "key-alg", "weak-hash", "pop" (id-alg-noSignature), "sigalg"
+ *   key         "curve", "key", "weak-key", "key-size"
+ *   possession  "pop"
+ *   attributes  "csr-attrs"
+ *   names       "dn-…"
+ *   extensions  "ext-dup", "ext", "ext-critical", "der", "san-…", "dn-…"
+ * and FAIL_BROKEN "openssl".  Decisions where the standards leave room:
+ * - RFC 2986, 4.1: a missing attributes field is accepted and noted; the order
+ *   of the attributes is not checked, since widespread writers do not sort.
+ * - RFC 2985, 5.4.2: attributes that we do not know are ignored, up to 64.
+ *   Microsoft's own extension request is refused: one way in is enough.
+ * - X.690, 11.5: a DEFAULT that is encoded (critical FALSE, cA FALSE) is "der".
  */
 MUST_CHECK int csr_read(struct csr **csr, struct span der, struct fail *why);
 void csr_free(struct csr *csr);

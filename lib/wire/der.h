@@ -35,6 +35,12 @@ enum der_tag {
 #define DER_CONTEXT(n) (0x80u | (n))      /* [n] IMPLICIT primitive */
 #define DER_CONTEXT_CONS(n) (0xa0u | (n)) /* [n] constructed */
 
+/* A constant span: the content octets of an OID, say. */
+#define DER_LITERAL(s)                                                         \
+	{                                                                      \
+		(const uint8_t *)(s), sizeof(s) - 1                            \
+	}
+
 /*
  * Take the next element off the front of `in`.  `content` is what it holds,
  * `whole` (may be NULL) includes tag and length.  False: not DER.

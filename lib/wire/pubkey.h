@@ -23,13 +23,19 @@ struct pubkey {
 };
 
 /*
+ * The key's type alone, from its algorithm's OID: who checks a signature's
+ * algorithm needs it before the key is looked at.  Fails: FAIL_MALFORMED
+ * "der", "key-alg".
+ */
+MUST_CHECK int pubkey_type_read(
+    enum pubkey_type *type, struct span spki, struct fail *why);
+/*
  * Read and judge.  EC: a named curve (P-256, P-384, P-521), uncompressed point
- * on it.  RSA: NULL or no parameters, 2048 to 8192 bits, modulus odd, exponent
- * odd, 65537 <= e < 2^256, no factor below 2^16, not prime-adjacent (Fermat, a
- * few hundred steps), no ROCA fingerprint.  Ed25519, Ed448: no parameters.
- * Sizes are judged before any arithmetic.  `spki` must outlive the result.
- * Fails: FAIL_MALFORMED "der", "key-alg", "curve", "key", "weak-key",
- * "key-size".
+ * on it.  RSA: NULL parameters, 2048 to 8192 bits, modulus odd and sound as
+ * weakrsa.h has it, exponent odd, 65537 <= e < 2^256.  Ed25519, Ed448: no
+ * parameters.  Sizes are judged before any arithmetic.  `spki` must outlive
+ * the result.  Fails: FAIL_MALFORMED "der", "key-alg", "curve", "key",
+ * "weak-key", "key-size"; FAIL_BROKEN "openssl".
  */
 MUST_CHECK int pubkey_read(
     struct pubkey *key, struct span spki, struct fail *why);
