@@ -9,7 +9,9 @@
 #include "lib/base/when.h"
 
 struct reader {
-	const char *path; /* of the file named; included ones name themselves */
+	const char *path;   /* of the file named */
+	const char *folder; /* its folder: included files are there */
+	struct bytes file;  /* file_of()'s answer */
 	struct fail *why;
 };
 
@@ -17,12 +19,24 @@ static int group_read(struct reader *r, void *out,
     const struct conf_table *table, const config_setting_t *group,
     const config_setting_t *at);
 
+/* libconfig keeps an included file's name as it was written (1.5), or with the
+ * folder in front (1.7); NULL is the file named.  Good until the next call. */
 static const char *
-file_of(const struct reader *r, const config_setting_t *s)
+file_full(struct reader *r, const char *name)
 {
-	const char *file = config_setting_source_file(s);
+	if (name == NULL)
+		return r->path;
+	r->file.len = 0;
+	if (*name != '/' && strncmp(name, r->folder, strlen(r->folder)) != 0)
+		bytes_addf(&r->file, "%s/", r->folder);
+	bytes_adds(&r->file, name);
+	return (const char *)r->file.data;
+}
 
-	return file != NULL ? file : r->path;
+static const char *
+file_of(struct reader *r, const config_setting_t *s)
+{
+	return file_full(r, config_setting_source_file(s));
 }
 
 /* The root has no line of its own. */
@@ -375,34 +389,37 @@ group_read(struct reader *r, void *out, const struct conf_table *table,
 	return 0;
 }
 
-/* libconfig has read the included files by itself; they obey the same rules. */
+/* libconfig has read the included files by itself; they obey the same rules.
+ * `*done` is the file checked last. */
 static int
-included_check(struct reader *r, const config_setting_t *s)
+included_check(struct reader *r, const config_setting_t *s, const char **done)
 {
 	const char *file = config_setting_source_file(s);
+	unsigned n = config_setting_is_aggregate(s)
+	                 ? (unsigned)config_setting_length(s)
+	                 : 0;
 	struct bytes text = {0};
 	int rc = 0;
 
-	if (file != NULL)
-		rc = conf_text_read(&text, file, r->why);
-	bytes_free(&text);
-	for (unsigned i = 0; rc == 0 && config_setting_is_aggregate(s) &&
-			     i < (unsigned)config_setting_length(s);
-	     i++)
-		rc = included_check(r, config_setting_get_elem(s, i));
+	if (file != NULL && (*done == NULL || strcmp(file, *done) != 0)) {
+		rc = conf_text_read(&text, file_of(r, s), r->why);
+		bytes_free(&text);
+		*done = file;
+	}
+	for (unsigned i = 0; rc == 0 && i < n; i++)
+		rc = included_check(r, config_setting_get_elem(s, i), done);
 	return rc;
 }
 
 static int
 parse(struct reader *r, config_t *config, const char *text)
 {
-	const char *file;
+	const char *done = NULL;
 
 	if (config_read_string(config, text) == CONFIG_TRUE)
-		return included_check(r, config_root_setting(config));
-	file = config_error_file(config);
+		return included_check(r, config_root_setting(config), &done);
 	return fail(r->why, FAIL_CONFIG, "config", "%s:%d: %s",
-	    file != NULL ? file : r->path, config_error_line(config),
+	    file_full(r, config_error_file(config)), config_error_line(config),
 	    config_error_text(config));
 }
 
@@ -410,10 +427,11 @@ int
 conf_read(void *out, const struct conf_table *table, const char *path,
     struct fail *why)
 {
-	struct reader r = {path, why};
 	const char *slash = strrchr(path, '/');
-	char *folder = slash != NULL ? mem_dup(path, (size_t)(slash - path) + 1)
-	                             : str_dup(".");
+	char *folder = slash == path   ? str_dup("/")
+	               : slash != NULL ? mem_dup(path, (size_t)(slash - path))
+	                               : str_dup(".");
+	struct reader r = {path, folder, {0}, why};
 	struct bytes text = {0};
 	config_t config;
 	int rc = -1;
@@ -426,6 +444,7 @@ conf_read(void *out, const struct conf_table *table, const char *path,
 		    config_root_setting(&config));
 	config_destroy(&config);
 	bytes_free(&text);
+	bytes_free(&r.file);
 	free(folder);
 	return rc;
 }

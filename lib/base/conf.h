@@ -78,4 +78,8 @@ void conf_free(void *group, const struct conf_table *table);
 void conf_write(
     struct bytes *out, const void *group, const struct conf_table *table);
 
+/* 1 to 64 of A-Z a-z 0-9 . _ -, neither "." nor "..": names of things in the
+ * files, which become parts of paths. */
+bool conf_is_name(const char *text);
+
 #endif

@@ -120,3 +120,13 @@ conf_table_nearest(const struct conf_table *table, const char *name)
 	}
 	return found;
 }
+
+bool
+conf_is_name(const char *text)
+{
+	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				  "abcdefghijklmnopqrstuvwxyz0123456789._-");
+
+	return len > 0 && len <= 64 && text[len] == '\0' &&
+	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
+}

@@ -158,6 +158,7 @@ conf_text_read(struct bytes *out, const char *path, struct fail *why)
 {
 	size_t start = out->len;
 
+	bytes_adds(out, ""); /* an empty file is a text too */
 	if (mode_check(path, why) != 0)
 		return -1;
 	if (file_read(out, path, CONF_MAX, why) != 0) {

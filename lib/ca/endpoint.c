@@ -47,16 +47,6 @@ frontend_word(int frontend)
 	return frontend_words[frontend];
 }
 
-bool
-name_is_plain(const char *text)
-{
-	size_t len = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				  "abcdefghijklmnopqrstuvwxyz0123456789._-");
-
-	return len > 0 && len <= 64 && text[len] == '\0' &&
-	       strcmp(text, ".") != 0 && strcmp(text, "..") != 0;
-}
-
 void
 path_resolve(char **path, const char *folder)
 {

@@ -18,8 +18,6 @@ MUST_CHECK int endpoints_check(struct settings *settings, struct fail *why);
 /* Patterns; the table frees the rest. */
 void endpoint_free(struct endpoint *endpoint);
 
-/* 1 to 64 of A-Z a-z 0-9 . _ -, neither "." nor "..". */
-bool name_is_plain(const char *text);
 /* *path made absolute against `folder`; NULL is left alone. */
 void path_resolve(char **path, const char *folder);
 

@@ -2,9 +2,6 @@
 
 #include <string.h>
 
-#include "lib/wire/csrattrs.h"
-#include "lib/wire/der.h"
-
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* Takes `ext` over; NULL is a fault of ours or of memory. */
@@ -76,40 +73,25 @@ make_purposes(struct profile *p, struct fail *why)
 }
 
 static int
-policy_add(struct profile *p, CERTIFICATEPOLICIES *list, const char *oid,
-    struct fail *why)
-{
-	ASN1_OBJECT *object =
-	    *oid >= '0' && *oid <= '9' ? OBJ_txt2obj(oid, 1) : NULL;
-	POLICYINFO *info = POLICYINFO_new();
-
-	if (object == NULL || info == NULL) {
-		ASN1_OBJECT_free(object);
-		POLICYINFO_free(info);
-		return profile_refuse(why, p, p->where,
-		    "policies \"%s\": allowed: dotted OIDs", oid);
-	}
-	info->policyid = object;
-	(void)sk_POLICYINFO_push(list, info);
-	return 0;
-}
-
-static int
 make_policies(struct profile *p, struct fail *why)
 {
 	CERTIFICATEPOLICIES *list;
-	int rc = 0;
+	X509_EXTENSION *ext = NULL;
 
 	if (p->policies.n == 0)
 		return 0;
 	list = CERTIFICATEPOLICIES_new();
-	for (size_t i = 0; rc == 0 && i < p->policies.n; i++)
-		rc = policy_add(p, list, p->policies.text[i], why);
-	if (rc == 0)
-		rc = fixed_add(
-		    p, X509V3_EXT_i2d(NID_certificate_policies, 0, list), why);
+	for (size_t i = 0; list != NULL && i < p->policies.n; i++) {
+		POLICYINFO *info = POLICYINFO_new();
+
+		if (info == NULL || sk_POLICYINFO_push(list, info) <= 0)
+			break;
+		info->policyid = OBJ_txt2obj(p->policies.text[i], 1);
+	}
+	if (list != NULL)
+		ext = X509V3_EXT_i2d(NID_certificate_policies, 0, list);
 	CERTIFICATEPOLICIES_free(list);
-	return rc;
+	return fixed_add(p, ext, why);
 }
 
 static X509_EXTENSION *
@@ -184,36 +166,17 @@ check_extra_oid(
 	return 0;
 }
 
-/* One DER element, whole. */
-static bool
-is_element(struct span value)
-{
-	struct span rest = value, content, whole;
-	unsigned tag;
-
-	return der_next(&rest, &tag, &content, &whole) && rest.len == 0 &&
-	       der_deep_ok(value, 16);
-}
-
 static int
 make_extra(struct profile *p, const struct extra_ext *extra, struct fail *why)
 {
-	struct bytes value = {0}, oid = {0};
+	struct bytes value = {0};
 	int rc = check_extra_oid(p, extra, why);
 
-	if (rc == 0 && !der_put_oid(&oid, extra->oid))
-		rc = profile_refuse(why, p, extra->where,
-		    "extra: oid \"%s\": allowed: a dotted OID", extra->oid);
-	if (rc == 0 &&
-	    (!hex_read(&value, extra->value) || !is_element(span_of(&value))))
-		rc = profile_refuse(why, p, extra->where,
-		    "extra: value: allowed: hex of one DER element");
-	if (rc == 0)
+	if (rc == 0 && hex_read(&value, extra->value))
 		rc = fixed_add(p,
 		    extension_of(extra->oid, extra->critical, span_of(&value)),
 		    why);
 	bytes_free(&value);
-	bytes_free(&oid);
 	return rc;
 }
 

@@ -89,13 +89,6 @@ check_subject(struct profile *p, struct fail *why)
 		    "subject: no rule, so no request could be granted");
 	for (size_t i = 0; i < p->subject.n; i++) {
 		rule[i].nid = name_nid(rule[i].type);
-		if (rule[i].nid == NID_undef)
-			return profile_refuse(why, p, rule[i].where,
-			    "subject type \"%s\": unknown; allowed: CN "
-			    "serialNumber C ST L O OU street DC UID title GN "
-			    "SN emailAddress dnQualifier pseudonym "
-			    "organizationIdentifier",
-			    rule[i].type);
 		if (check_from(p, &rule[i], why) != 0 ||
 		    check_repeat(p, i, why) != 0 ||
 		    rule_pattern(&rule[i].pattern, p, rule[i].pattern_text,

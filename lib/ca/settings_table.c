@@ -7,12 +7,6 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 static bool
-name_ok(const char *text)
-{
-	return name_is_plain(text);
-}
-
-static bool
 store_ok(const char *text)
 {
 	return strncmp(text, "sqlite:", 7) == 0 && text[7] != '\0';
@@ -89,7 +83,7 @@ static const struct conf_key endpoint_keys[] = {
 	AT(name),
 	.required = true,
 	.text = "its name, and the path label that stands for it",
-	.ok = name_ok,
+	.ok = conf_is_name,
 	.form = "1 to 64 of A-Z a-z 0-9 . _ -"},
     {.name = "port",
 	.type = CONF_INT,
@@ -216,14 +210,14 @@ static const struct conf_key httpd_keys[] = {
 	AT(user),
 	.fallback = "\"www-data\"",
 	.text = "user of the web server",
-	.ok = name_ok,
+	.ok = conf_is_name,
 	.form = "a user's name"},
     {.name = "group",
 	.type = CONF_STRING,
 	AT(group),
 	.fallback = "\"www-data\"",
 	.text = "group of the web server",
-	.ok = name_ok,
+	.ok = conf_is_name,
 	.form = "a group's name"},
     {.name = "log_folder",
 	.type = CONF_STRING,
@@ -332,7 +326,7 @@ static const struct conf_key settings_keys[] = {
 	AT(web_server_users),
 	.fallback = "(\"www-data\")",
 	.text = "users that may connect to the sockets",
-	.ok = name_ok,
+	.ok = conf_is_name,
 	.form = "users' names or numbers"},
     {.name = "body_wait",
 	.type = CONF_DURATION,
