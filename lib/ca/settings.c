@@ -145,9 +145,27 @@ settings_bundle_path(const struct settings *s, const struct endpoint *e)
 	return str_fmt("%s/client-ca-%s.pem", s->public_folder, e->name);
 }
 
+/* Untouched when nothing changes: threads may be reading it. */
+static void
+environment_set(const struct conf_strings *environment)
+{
+	for (size_t i = 0; i < environment->n; i++) {
+		const char *value = strchr(environment->text[i], '=') + 1;
+		char *name = mem_dup(environment->text[i],
+		    (size_t)(value - 1 - environment->text[i]));
+		const char *now = getenv(name);
+
+		if ((now == NULL || strcmp(now, value) != 0) &&
+		    setenv(name, value, 1) != 0)
+			abort(); /* out of memory */
+		free(name);
+	}
+}
+
 struct key_place
 settings_key_place(const struct settings *s)
 {
+	environment_set(&s->ca.module_environment);
 	return (struct key_place){
 	    s->ca.key, s->ca.module, s->ca.pin_file, s->state};
 }

@@ -69,6 +69,8 @@ struct settings {
 		char *key, *module, *pin_file;
 		char *key_type;
 		char *subject; /* for `microca csr` and `init` */
+		/* "NAME=value", as the PKCS#11 module wants to find them */
+		struct conf_strings module_environment;
 	} ca;
 	struct conf_list endpoints; /* struct endpoint */
 	struct {
@@ -106,7 +108,9 @@ char *settings_issuer_path(const struct settings *s); /* state/issuer.pem */
 char *settings_chain_path(const struct settings *s);  /* public/chain.pem */
 char *settings_bundle_path(const struct settings *s,
     const struct endpoint *e); /* public/client-ca-NAME.pem */
-struct key_place settings_key_place(const struct settings *s); /* borrowed */
+/* Borrowed.  Sets ca.module_environment first, where it is not so already: a
+ * module reads it when it is loaded. */
+struct key_place settings_key_place(const struct settings *s);
 
 /* The operations there are, NULL-terminated. */
 extern const char *const operation_names[];

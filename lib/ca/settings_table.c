@@ -27,6 +27,15 @@ host_ok(const char *text)
 		   "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.:-") == strlen(text);
 }
 
+/* A module's own variables, nothing that steers the program loader. */
+static bool
+environment_ok(const char *text)
+{
+	size_t n = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+
+	return n > 0 && text[n] == '=' && strncmp(text, "LD_", 3) != 0;
+}
+
 #define AT(field) .offset = offsetof(struct allow, field)
 
 static const struct conf_key allow_keys[] = {
@@ -164,6 +173,13 @@ static const struct conf_key ca_keys[] = {
 	.type = CONF_STRING,
 	AT(pin_file),
 	.text = "file that holds the PIN, unless the URI names one"},
+    {.name = "module_environment",
+	.type = CONF_STRINGS,
+	AT(module_environment),
+	.fallback = "()",
+	.text = "environment that the module needs, like SOFTHSM2_CONF",
+	.ok = environment_ok,
+	.form = "\"NAME=value\""},
     {.name = "key_type",
 	.type = CONF_STRING,
 	AT(key_type),
