@@ -1,0 +1,241 @@
+/* microca check - is everything as it should be?  One line a test. */
+#include "bin/microca.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "bin/check.h"
+#include "lib/base/when.h"
+
+static void
+report(struct check *c, const char *what, int rc, struct fail *why)
+{
+	struct bytes line = {0};
+
+	if (rc != 0) {
+		bytes_addf(&line, "%s: %s%s%s%s", what, why->text,
+		    why->cause[0] != '\0' ? " (" : "", why->cause,
+		    why->cause[0] != '\0' ? ")" : "");
+		c->failed = true;
+	} else {
+		bytes_adds(&line, what);
+	}
+	printf("%s: %s\n", rc == 0 ? "ok" : "FAIL", (const char *)line.data);
+	(void)fflush(stdout);
+	bytes_free(&line);
+	*why = (struct fail){0};
+}
+
+static int
+differs(struct fail *why, const char *path, const char *what)
+{
+	return fail(why, FAIL_CONFIG, "file-mode", "%s %s", path, what);
+}
+
+/* `lax`: permission bits that nobody may have. */
+static int
+mode_ok(const char *path, bool folder, mode_t lax, struct fail *why)
+{
+	struct stat st;
+
+	if (stat(path, &st) != 0) {
+		fail(why, FAIL_ABSENT, "file", "%s is not there", path);
+		return fail_errno(why, "stat");
+	}
+	if (folder ? !S_ISDIR(st.st_mode) : !S_ISREG(st.st_mode))
+		return differs(
+		    why, path, folder ? "is no folder" : "is no regular file");
+	if ((st.st_mode & lax) != 0)
+		return fail(why, FAIL_CONFIG, "file-mode",
+		    "%s has mode %04o: %04o is too much", path,
+		    (unsigned)st.st_mode & 07777, (unsigned)(st.st_mode & lax));
+	if (st.st_uid != geteuid() && st.st_uid != 0)
+		return differs(
+		    why, path, "belongs neither to microca's user nor to root");
+	return 0;
+}
+
+static int
+files_test(struct check *c, struct fail *why)
+{
+	const struct settings *s = c->settings;
+
+	if (mode_ok(s->path, false, 022, why) != 0 ||
+	    mode_ok(s->profiles_path, false, 022, why) != 0 ||
+	    mode_ok(s->state, true, 077, why) != 0 ||
+	    mode_ok(s->public_folder, true, 022, why) != 0 ||
+	    mode_ok(s->run, true, 027, why) != 0)
+		return -1;
+	return s->ca.pin_file == NULL
+	           ? 0
+	           : mode_ok(s->ca.pin_file, false, 077, why);
+}
+
+static int
+store_test(struct check *c, struct fail *why)
+{
+	struct audit entry = {.event = "check"};
+
+	if (store_open(&c->store, c->settings->store, false, 1,
+		c->settings->disk_reserve, why) != 0 ||
+	    store_state(c->store, why) != 0)
+		return -1;
+	return tool_audit(c->tool, c->store, &entry, why);
+}
+
+/* A throw-away request signed by the token; key_sign_req() verifies it. */
+static int
+token_test(struct check *c, struct fail *why)
+{
+	struct key_place place = settings_key_place(c->settings);
+	X509_REQ *req = NULL;
+	int rc = -1;
+
+	if (key_open(&c->key, &place, why) != 0 ||
+	    key_ready(c->key, TOOL_TOKEN_WAIT, why) != 0 ||
+	    key_public(&c->public, c->key, why) != 0)
+		return -1;
+	req = X509_REQ_new();
+	if (req != NULL && X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
+	    X509_REQ_set_pubkey(req, c->public) == 1)
+		rc = key_sign_req(c->key, req, NULL, why);
+	else
+		fail(why, FAIL_BROKEN, "build", "cannot make a request");
+	X509_REQ_free(req);
+	return rc;
+}
+
+static int
+chain_test(struct check *c, struct fail *why)
+{
+	char *path = settings_issuer_path(c->settings);
+	int rc = authority_read(&c->authority, path, why);
+
+	free(path);
+	return rc;
+}
+
+static int
+time_test(struct check *c, struct fail *why)
+{
+	return authority_usable(c->authority, when_now(), why);
+}
+
+static int
+pair_test(struct check *c, struct fail *why)
+{
+	if (EVP_PKEY_eq(c->public, c->authority->key) == 1)
+		return 0;
+	return fail(why, FAIL_CONFIG, "issuer-key",
+	    "the certificate is not for the key in use");
+}
+
+static int
+published_test(struct check *c, struct fail *why)
+{
+	return check_published(c->settings, c->authority, why);
+}
+
+static int
+server_test(struct check *c, struct fail *why)
+{
+	return check_server(c->settings, when_now(), why);
+}
+
+enum want { WANT_KEY = 1, WANT_CHAIN = 2 };
+
+static const struct {
+	const char *what;
+	int (*run)(struct check *c, struct fail *why);
+	unsigned wants; /* else the reason is in an earlier line */
+} tests[] = {
+    {"files and folders have safe modes", files_test, 0},
+    {"the store is writable", store_test, 0},
+    {"the token signs, the signature verifies", token_test, 0},
+    {"the chain is complete", chain_test, 0},
+    {"the issuing certificate is valid now", time_test, WANT_CHAIN},
+    {"certificate and key belong together", pair_test, WANT_KEY | WANT_CHAIN},
+    {"what is published is in step", published_test, WANT_CHAIN},
+    {"the web server's certificate and key fit", server_test, 0},
+};
+
+static void
+endpoint_report(struct check *c, const struct endpoint *e)
+{
+	struct fail why = {0};
+	char *what = str_fmt("endpoint %s: its rules' files", e->name);
+
+	report(c, what, check_endpoint(e, &why), &why);
+	free(what);
+	if (c->authority == NULL)
+		return;
+	what = str_fmt("endpoint %s: profile %s fits the issuer", e->name,
+	    e->profile->name);
+	report(c, what, authority_profile_ok(c->authority, e->profile, &why),
+	    &why);
+	free(what);
+}
+
+static void
+tests_run(struct check *c)
+{
+	const struct endpoint *e = c->settings->endpoints.item;
+	size_t i;
+
+	for (i = 0; i < sizeof(tests) / sizeof(tests[0]); i++) {
+		struct fail why = {0};
+
+		if (((tests[i].wants & WANT_KEY) != 0 && c->public == NULL) ||
+		    ((tests[i].wants & WANT_CHAIN) != 0 &&
+			c->authority == NULL))
+			continue;
+		report(c, tests[i].what, tests[i].run(c, &why), &why);
+	}
+	for (i = 0; i < c->settings->endpoints.n; i++)
+		endpoint_report(c, &e[i]);
+}
+
+static void
+settings_print(const struct settings *settings)
+{
+	struct bytes text = {0};
+
+	bytes_addf(&text, "# %s\n", settings->path);
+	settings_write(&text, settings);
+	bytes_addf(&text, "\n# %s\n", settings->profiles_path);
+	profiles_write(&text, settings->profiles);
+	fputs((const char *)text.data, stdout);
+	bytes_free(&text);
+}
+
+int
+check_run(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	struct check c = {.tool = tool};
+	bool config = false;
+	const struct option_spec options[] = {
+	    {"config", 0, OPTION_FLAG, &config, 0, 0, NULL},
+	};
+
+	if (options_read(options, 1, &argc, &argv, why) != 0 ||
+	    operands_ok(argc, 0, 0, why) != 0 || tool_settings(tool, why) != 0)
+		return -1;
+	c.settings = tool->settings;
+	if (config) {
+		settings_print(c.settings);
+		return 0;
+	}
+	if (tool_become_owner(tool, why) != 0)
+		return -1;
+	key_harden_process();
+	tests_run(&c);
+	authority_free(c.authority);
+	EVP_PKEY_free(c.public);
+	key_free(c.key);
+	store_free(c.store);
+	return c.failed ? EXIT_DIFFERENCE : 0;
+}

@@ -1,0 +1,163 @@
+/* microca issue - a certificate for a request in a file: the rules and records
+ * of EST, asked for by the administrator. */
+#include "bin/microca.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/rand.h>
+
+#include "lib/ca/issue.h"
+
+/* Where a profile is used that no endpoint offers. */
+static char local_endpoint[] = "local";
+
+struct order {
+	const char *profile, *endpoint;
+	struct bytes body;
+};
+
+static int
+request_id(char id[17], struct fail *why)
+{
+	uint8_t octets[8];
+
+	if (RAND_bytes(octets, sizeof(octets)) != 1) {
+		fail(why, FAIL_BUSY, "random", "no random numbers");
+		return fail_openssl(why, "RAND_bytes");
+	}
+	hex_write(id, (struct span){octets, sizeof(octets)}, false);
+	return 0;
+}
+
+/* The endpoint asked for, or one made for the profile alone. */
+static int
+endpoint_make(struct endpoint *e, const struct order *order,
+    const struct settings *settings, struct fail *why)
+{
+	const struct endpoint *named = NULL;
+
+	*e = (struct endpoint){.name = local_endpoint, .lenient = true};
+	if (order->endpoint != NULL) {
+		named = settings_endpoint(settings, order->endpoint);
+		if (named == NULL)
+			return fail(why, FAIL_ABSENT, "endpoint",
+			    "no endpoint \"%s\"", order->endpoint);
+		*e = *named;
+	}
+	if (order->profile == NULL)
+		return 0;
+	e->profile = profiles_find(settings->profiles, order->profile);
+	if (e->profile == NULL)
+		return fail(why, FAIL_ABSENT, "profile", "no profile \"%s\"",
+		    order->profile);
+	if (named != NULL && named->profile != e->profile)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "endpoint \"%s\" issues under profile \"%s\"", named->name,
+		    named->profile->name);
+	e->profile_name = e->profile->name;
+	return 0;
+}
+
+/* As `serve` records a refusal; what stops that is part of the cause. */
+static void
+refused(const struct tool *tool, struct store *store, const struct request *rq,
+    struct fail *why)
+{
+	struct fail second = {0};
+	struct audit entry = {
+	    .event = "refuse",
+	    .request = rq->id,
+	    .operation = "issue",
+	    .endpoint = rq->endpoint->name,
+	    .profile = rq->endpoint->profile->name,
+	    .reason = why->reason,
+	    .text = why->text,
+	    .cause = why->cause[0] != '\0' ? why->cause : NULL,
+	    .status = fail_http(why->kind),
+	};
+
+	if (tool_audit(tool, store, &entry, &second) != 0)
+		fail_cause(why, "not recorded: %s", second.text);
+}
+
+static int
+enrol(struct bytes *der, const struct tool *tool, struct ca *ca,
+    const struct request *rq, const struct bytes *body, struct fail *why)
+{
+	struct bytes request = {0};
+	struct csr *csr = NULL;
+	struct grant *grant = NULL;
+	int rc = -1;
+
+	if (csr_body_read(&request, span_of(body), true, why) == 0 &&
+	    csr_read(&csr, span_of(&request), why) == 0 &&
+	    policy_grant(&grant, tool->who, rq, "issue", csr, why) == 0)
+		rc = ca_issue(der, ca, grant, why);
+	grant_free(grant);
+	csr_free(csr);
+	bytes_free(&request);
+	return rc;
+}
+
+static int
+issue(struct tool *tool, const struct order *order, struct output *out,
+    struct fail *why)
+{
+	struct endpoint endpoint;
+	struct request rq = {.method = "POST",
+	    .path = "",
+	    .peer = "",
+	    .content_length = -1,
+	    .endpoint = &endpoint};
+	struct bytes der = {0}, pem = {0};
+	struct ca *ca = NULL;
+	int rc = -1;
+
+	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) != 0)
+		return -1;
+	if (endpoint_make(&endpoint, order, ca->settings, why) != 0 ||
+	    request_id(rq.id, why) != 0)
+		goto out;
+	if (enrol(&der, tool, ca, &rq, &order->body, why) != 0) {
+		refused(tool, ca->store, &rq, why);
+		goto out;
+	}
+	cert_pem_write(&pem, span_of(&der));
+	rc = output_write(out, span_of(&pem), why);
+out:
+	ca_drop(ca);
+	bytes_free(&der);
+	bytes_free(&pem);
+	return rc;
+}
+
+int
+issue_run(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	struct order order = {0};
+	const char *file = NULL;
+	const struct option_spec options[] = {
+	    {"profile", 'p', OPTION_TEXT, &order.profile, 0, 0, NULL},
+	    {"endpoint", 'e', OPTION_TEXT, &order.endpoint, 0, 0, NULL},
+	    {"out", 'o', OPTION_TEXT, &file, 0, 0, NULL},
+	};
+	struct output out;
+	int rc = -1;
+
+	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
+		&argv, why) != 0 ||
+	    operands_ok(argc, 1, 1, why) != 0)
+		return -1;
+	if (order.profile == NULL && order.endpoint == NULL)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "--profile or --endpoint is needed");
+	if (tool_input(&order.body, argv[0], why) == 0 &&
+	    output_open(&out, file, why) == 0) {
+		rc = issue(tool, &order, &out, why);
+		output_close(&out);
+	}
+	bytes_free(&order.body);
+	return rc;
+}

@@ -1,0 +1,166 @@
+/* microca list - the certificates issued, as table, JSON or CSV. */
+#include "bin/microca.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/json.h"
+#include "lib/base/when.h"
+
+enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
+static const char *const format_words[] = {"table", "json", "csv", NULL};
+
+enum status { S_GOOD, S_EXPIRED, S_REVOKED, S_HELD, S_ALL, S_UNSAID };
+static const char *const status_words[] = {
+    "good", "expired", "revoked", "held", "all", NULL};
+
+struct listing {
+	int format, status;
+	struct store_filter filter;
+	int64_t expiring; /* s from now; 0: any */
+	int64_t rows;
+};
+
+static int
+row_table(struct listing *l, const struct record *r)
+{
+	char end[WHEN_LEN];
+
+	if (l->rows == 0)
+		printf("%-40s  %-7s  %-20s  %-12s  %-12s  %s\n", "SERIAL",
+		    "STATUS", "NOT AFTER", "PROFILE", "ENDPOINT", "SUBJECT");
+	when_write(end, r->not_after);
+	return printf("%-40s  %-7s  %-20s  %-12s  %-12s  %s\n", r->serial,
+	    record_status(r, l->filter.now), end, r->profile, r->endpoint,
+	    r->subject);
+}
+
+static int
+row_json(struct listing *l, const struct record *r)
+{
+	struct json *j = record_json(r, l->filter.now);
+	char *text = json_text(j, 0);
+	int n = printf("%s\n%s", l->rows == 0 ? "[" : ",", text);
+
+	free(text);
+	json_free(j);
+	return n;
+}
+
+static int
+row_csv(struct listing *l, const struct record *r)
+{
+	struct bytes line = {0};
+	int n;
+
+	record_csv(&line, r, l->filter.now);
+	n = fputs((const char *)line.data, stdout);
+	bytes_free(&line);
+	return n;
+}
+
+/* A closed pipe ends the listing, it is no failure of the store. */
+static int
+row(const struct record *r, void *arg)
+{
+	struct listing *l = arg;
+	int n;
+
+	if (l->format == FORMAT_JSON)
+		n = row_json(l, r);
+	else if (l->format == FORMAT_CSV)
+		n = row_csv(l, r);
+	else
+		n = row_table(l, r);
+	l->rows++;
+	return n < 0 ? 1 : 0;
+}
+
+static void
+filter_complete(struct listing *l)
+{
+	struct store_filter *f = &l->filter;
+
+	f->now = when_now();
+	f->status = -1;
+	if (l->expiring > 0)
+		f->expires_before = f->now + l->expiring;
+	if (l->status == S_GOOD || (l->status == S_UNSAID && l->expiring > 0))
+		f->live = true;
+	if (l->status == S_REVOKED)
+		f->status = STORE_REVOKED;
+	if (l->status == S_HELD)
+		f->status = STORE_HELD;
+	if (l->status == S_EXPIRED) {
+		f->status = STORE_GOOD;
+		f->expires_before = f->now;
+	}
+}
+
+static void
+head(const struct listing *l)
+{
+	struct bytes line = {0};
+
+	if (l->format != FORMAT_CSV)
+		return;
+	record_csv_header(&line);
+	fputs((const char *)line.data, stdout);
+	bytes_free(&line);
+}
+
+static void
+foot(const struct listing *l)
+{
+	if (l->format == FORMAT_JSON)
+		puts(l->rows == 0 ? "[]" : "\n]");
+}
+
+static int
+list(struct tool *tool, struct listing *l, struct fail *why)
+{
+	struct ca *ca = NULL;
+	int rc;
+
+	if (tool_ca(&ca, tool, CA_STORE, why) != 0)
+		return -1;
+	filter_complete(l);
+	head(l);
+	rc = store_list(ca->store, &l->filter, row, l, why);
+	if (rc == 0)
+		foot(l);
+	ca_drop(ca);
+	return rc;
+}
+
+int
+list_run(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	struct listing l = {.status = S_UNSAID};
+	const char *serial = NULL;
+	const struct option_spec options[] = {
+	    {"profile", 'p', OPTION_TEXT, &l.filter.profile, 0, 0, NULL},
+	    {"endpoint", 'e', OPTION_TEXT, &l.filter.endpoint, 0, 0, NULL},
+	    {"subject", 's', OPTION_TEXT, &l.filter.subject, 0, 0, NULL},
+	    {"serial", 0, OPTION_TEXT, &serial, 0, 0, NULL},
+	    {"status", 0, OPTION_WORD, &l.status, 0, 0, status_words},
+	    {"expiring", 0, OPTION_DURATION, &l.expiring, 0, 0, NULL},
+	    {"limit", 'n', OPTION_INT, &l.filter.limit, 1, INT64_MAX, NULL},
+	    {"format", 'f', OPTION_WORD, &l.format, 0, 0, format_words},
+	};
+	struct bytes upper = {0};
+	int rc = -1;
+
+	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
+		&argv, why) != 0 ||
+	    operands_ok(argc, 0, 0, why) != 0)
+		return -1;
+	if (serial == NULL || tool_serial(&upper, serial, why) == 0) {
+		l.filter.serial = (const char *)upper.data;
+		rc = list(tool, &l, why);
+	}
+	bytes_free(&upper);
+	return rc;
+}

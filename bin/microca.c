@@ -1,0 +1,186 @@
+#include "bin/microca.h"
+
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct command commands[] = {
+    {"init", init_run,
+	"[--key-type TYPE] [--self-signed [--days N] [--path-length N]]",
+	"make folders, the CA's key and the database"},
+    {"csr", csr_run, "[--path-length N] [-o FILE] [intermediate]",
+	"write a PKCS#10 request for the CA's own certificate"},
+    {"install", install_run,
+	"[--root FILE] intermediate FILE...\n"
+	"       microca [-c FILE] install published",
+	"take the CA's certificate and chain into use, or publish it anew"},
+    {"issue", issue_run,
+	"(--profile PROFILE | --endpoint ENDPOINT) [-o FILE] CSRFILE",
+	"issue a certificate from a request in a file"},
+    {"revoke", revoke_run, "[--reason WORD] [--text TEXT] SERIAL",
+	"revoke a certificate, effective at once"},
+    {"list", list_run,
+	"[--profile P] [--endpoint E] [--subject PATTERN] [--serial S]\n"
+	"           [--status good|expired|revoked|held|all] [--expiring "
+	"TIME]\n"
+	"           [--limit N] [--format table|json|csv]",
+	"list issued certificates"},
+    {"show", show_run, "[--pem | --chain | --json] [-o FILE] SERIAL",
+	"show one certificate, or export it"},
+    {"check", check_run, "[--config]",
+	"test files, token, chain, profiles and store"},
+    {"httpd", httpd_run, "lighttpd", "print the web server's configuration"},
+};
+
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const struct command *
+command_find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < COMMANDS; i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+static void
+help_all(FILE *to)
+{
+	size_t i;
+
+	fputs("usage: microca [-c FILE] COMMAND [OPTION...]\n\n", to);
+	for (i = 0; i < COMMANDS; i++)
+		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
+	fputs("  help     explain a command: microca help COMMAND\n\n"
+	      "-c, --conf FILE  configuration instead of $MICROCA_CONF "
+	      "or " SYSCONFDIR "/microca/microca.conf\n"
+	      "--version        print the version\n",
+	    to);
+}
+
+static void
+help_one(const struct command *command)
+{
+	printf("usage: microca [-c FILE] %s %s\n\n%s\n", command->name,
+	    command->usage, command->help);
+}
+
+static int
+help_run(int argc, char **argv)
+{
+	const struct command *command;
+
+	if (argc < 2) {
+		help_all(stdout);
+		return 0;
+	}
+	command = command_find(argv[1]);
+	if (command == NULL) {
+		fprintf(stderr, "microca help: no such command: %s\n", argv[1]);
+		return fail_exit(FAIL_CONFIG);
+	}
+	help_one(command);
+	return 0;
+}
+
+/* One line, whatever is in the texts. */
+static int
+complain(const char *command, const struct fail *why)
+{
+	struct bytes line = {0};
+
+	bytes_addf(&line, "%s%s%s%s", why->text,
+	    why->cause[0] != '\0' ? " (" : "", why->cause,
+	    why->cause[0] != '\0' ? ")" : "");
+	fprintf(stderr, "microca %s: ", command);
+	if (line.len > 0) {
+		struct bytes safe = {0};
+
+		text_escape(&safe, span_of(&line));
+		fputs((const char *)safe.data, stderr);
+		bytes_free(&safe);
+	}
+	fputc('\n', stderr);
+	bytes_free(&line);
+	return fail_exit(why->kind);
+}
+
+static bool
+wants_help(int argc, char **argv)
+{
+	int i;
+
+	for (i = 1; i < argc && strcmp(argv[i], "--") != 0; i++)
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0)
+			return true;
+	return false;
+}
+
+static int
+command_main(const char *conf, int argc, char **argv)
+{
+	const struct command *command = command_find(argv[0]);
+	struct tool tool = {.command = argv[0], .conf = conf};
+	struct fail why = {0};
+	int rc;
+
+	if (command == NULL) {
+		fprintf(stderr,
+		    "microca: no such command: %s (see: microca help)\n",
+		    argv[0]);
+		return fail_exit(FAIL_CONFIG);
+	}
+	if (wants_help(argc, argv)) {
+		help_one(command);
+		return 0;
+	}
+	log_open("microca", LOG_SINK_STDERR, LOG_LEVEL_WARN);
+	rc = command->run(&tool, argc, argv, &why);
+	tool_close(&tool);
+	if (rc == 0 && (fflush(stdout) != 0 || ferror(stdout))) {
+		fail(&why, FAIL_BROKEN, "file", "cannot write the output");
+		rc = fail_errno(&why, "write");
+	}
+	return rc < 0 ? complain(argv[0], &why) : rc;
+}
+
+int
+main(int argc, char **argv)
+{
+	const char *conf = NULL;
+	int i;
+
+	for (i = 1; i < argc && argv[i][0] == '-'; i++) {
+		if (strcmp(argv[i], "--version") == 0 ||
+		    strcmp(argv[i], "-V") == 0) {
+			puts("microca " PACKAGE_VERSION);
+			return 0;
+		}
+		if (strcmp(argv[i], "--help") == 0 ||
+		    strcmp(argv[i], "-h") == 0) {
+			help_all(stdout);
+			return 0;
+		}
+		if ((strcmp(argv[i], "-c") != 0 &&
+			strcmp(argv[i], "--conf") != 0) ||
+		    i + 1 == argc) {
+			fprintf(stderr, "microca: bad option: %s\n", argv[i]);
+			return fail_exit(FAIL_CONFIG);
+		}
+		conf = argv[++i];
+	}
+	if (i == argc) {
+		help_all(stderr);
+		return fail_exit(FAIL_CONFIG);
+	}
+	if (strcmp(argv[i], "help") == 0)
+		return help_run(argc - i, argv + i);
+	return command_main(conf, argc - i, argv + i);
+}

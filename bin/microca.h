@@ -1,0 +1,120 @@
+/*
+ * microca - the administrator's tool: one file per command.
+ *
+ * A command reads its options and input files with the rights of whoever
+ * started it, then tool_ca() or tool_become_owner() takes the state folder's
+ * owner's, and only then touches token, store and state.
+ */
+#ifndef MICROCA_MICROCA_H
+#define MICROCA_MICROCA_H
+
+#include "lib/ca/ca.h"
+#include "lib/ca/identity.h"
+
+/* Exit status of a command that found a difference (design section 11). */
+#define EXIT_DIFFERENCE 8
+
+#define TOOL_FILE_MAX (1024 * 1024) /* octets of any input file */
+#define TOOL_TOKEN_WAIT 20.0        /* s for the token to come up */
+
+struct tool {
+	const char *command;
+	const char *conf;          /* -c FILE, or NULL: the default */
+	struct settings *settings; /* after tool_settings() */
+	struct identity *who;      /* after tool_ca(), tool_become_owner() */
+};
+
+/* 0: done; -1: `why` says what not; above: the exit status, said already. */
+typedef int command_run(
+    struct tool *tool, int argc, char **argv, struct fail *why);
+
+struct command {
+	const char *name;
+	command_run *run;
+	const char *usage; /* operands and options, one line or more */
+	const char *help;  /* one line */
+};
+
+command_run check_run, csr_run, httpd_run, init_run, install_run, issue_run,
+    list_run, revoke_run, show_run;
+
+/* ---- options.c ---- */
+enum option_type {
+	OPTION_FLAG,     /* bool */
+	OPTION_TEXT,     /* const char *, in argv */
+	OPTION_INT,      /* int64_t, min..max */
+	OPTION_DURATION, /* int64_t s, at least 1 */
+	OPTION_WORD      /* int, index in words */
+};
+struct option_spec {
+	const char *name; /* "--name" */
+	int letter;       /* 'o' for -o too; 0: none */
+	enum option_type type;
+	void *value; /* untouched when the option is not given */
+	int64_t min, max;
+	const char *const *words; /* NULL-terminated */
+};
+
+/* Options into their values; `argc` and `argv` become the operands.
+ * FAIL_CONFIG "usage". */
+MUST_CHECK int options_read(const struct option_spec *spec, size_t n, int *argc,
+    char ***argv, struct fail *why);
+MUST_CHECK int operands_ok(int argc, int min, int max, struct fail *why);
+
+/* ---- tool.c ---- */
+MUST_CHECK int tool_settings(struct tool *tool, struct fail *why);
+/*
+ * Started as root: become the state folder's owner, groups first.  Root's own
+ * state folder is worth a warning; somebody else's is FAIL_CONFIG "owner".
+ */
+MUST_CHECK int tool_become_owner(struct tool *tool, struct fail *why);
+/* Settings, owner, then ca_open(); waits for the token when CA_KEY. */
+MUST_CHECK int tool_ca(
+    struct ca **ca, struct tool *tool, unsigned need, struct fail *why);
+void tool_close(struct tool *tool);
+
+/* A whole file, standard input for "-". */
+MUST_CHECK int tool_input(
+    struct bytes *out, const char *path, struct fail *why);
+/* Standard output (path NULL or "-"), or a file opened now and filled later:
+ * what it held stays until then. */
+struct output {
+	const char *path;
+	int fd;
+	bool made; /* the file is new: removed when nothing was written */
+};
+MUST_CHECK int output_open(
+    struct output *out, const char *path, struct fail *why);
+MUST_CHECK int output_write(
+    struct output *out, struct span text, struct fail *why);
+void output_close(struct output *out);
+
+/* One audit row of the administrator's, synced. */
+MUST_CHECK int tool_audit(const struct tool *tool, struct store *store,
+    struct audit *entry, struct fail *why);
+/* "AB:cd 1" as the store spells serials; FAIL_CONFIG "usage". */
+MUST_CHECK int tool_serial(
+    struct bytes *out, const char *text, struct fail *why);
+/* A new X.509v3 extension of OpenSSL's text form on the stack. */
+MUST_CHECK int extension_push(STACK_OF(X509_EXTENSION) * *stack, int nid,
+    const char *text, struct fail *why);
+
+/* ---- root.c ---- */
+/* A self-signed certificate for our key. */
+MUST_CHECK int root_make(X509 **root, const struct settings *settings,
+    struct key *key, int64_t days, int64_t path_length, struct fail *why);
+
+/* ---- install.c ---- */
+/* Check a chain (issuer first, root last) against key, clock and the
+ * endpoints' profiles, then make it the CA's own. */
+MUST_CHECK int chain_install(const struct settings *settings, struct key *key,
+    STACK_OF(X509) * chain, struct fail *why);
+
+/* ---- record.c: what `list` and `show` say of a certificate ---- */
+/* "good", "expired", "revoked", "held" at `now`; static. */
+const char *record_status(const struct record *r, int64_t now);
+struct json *record_json(const struct record *r, int64_t now);
+void record_csv_header(struct bytes *out);
+void record_csv(struct bytes *out, const struct record *r, int64_t now);
+
+#endif

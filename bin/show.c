@@ -1,0 +1,238 @@
+/* microca show - one certificate: its record, its fields, its PEM. */
+#include "bin/microca.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/json.h"
+#include "lib/base/when.h"
+
+struct view {
+	bool pem, chain, json;
+};
+
+static void
+line(struct bytes *out, const char *label, const char *value)
+{
+	if (value != NULL && value[0] != '\0')
+		bytes_addf(out, "%-12s %s\n", label, value);
+}
+
+static void
+line_time(struct bytes *out, const char *label, int64_t when)
+{
+	char text[WHEN_LEN];
+
+	when_write(text, when);
+	line(out, label, text);
+}
+
+static void
+line_hash(struct bytes *out, const char *label, const uint8_t hash[SHA256_LEN])
+{
+	char text[2 * SHA256_LEN + 1];
+
+	hex_write(text, (struct span){hash, SHA256_LEN}, false);
+	line(out, label, text);
+}
+
+/* OpenSSL's text of the value on one line: "A, B" for "A\nB". */
+static void
+extension(struct bytes *out, X509_EXTENSION *ext)
+{
+	BIO *mem = BIO_new(BIO_s_mem());
+	struct bytes text = {0};
+	char name[80], *data = NULL;
+	long i, len = 0;
+
+	OBJ_obj2txt(name, sizeof(name), X509_EXTENSION_get_object(ext), 0);
+	if (mem != NULL &&
+	    X509V3_EXT_print(mem, ext, X509V3_EXT_DUMP_UNKNOWN, 0) == 1)
+		len = BIO_get_mem_data(mem, &data);
+	while (len > 0 && data[len - 1] == '\n')
+		len--;
+	for (i = 0; i < len; i++) {
+		if (data[i] == '\n')
+			bytes_adds(&text, ", ");
+		else if ((unsigned char)data[i] >= ' ')
+			bytes_addc(&text, data[i]);
+	}
+	bytes_addf(out, "  %s%s: %s\n", name,
+	    X509_EXTENSION_get_critical(ext) ? " (critical)" : "",
+	    text.data != NULL ? (const char *)text.data : "");
+	bytes_free(&text);
+	BIO_free(mem);
+}
+
+static int
+cert_lines(
+    struct bytes *out, X509 *x509, const struct cert *cert, struct fail *why)
+{
+	char *issuer = name_text(X509_get_issuer_name(x509));
+	struct pubkey key = {0};
+	char text[32];
+	int i;
+
+	line(out, "Issuer", issuer);
+	free(issuer);
+	if (pubkey_read(&key, cert->spki, why) != 0)
+		return -1;
+	line(out, "Key", pubkey_text(&key, text));
+	pubkey_free(&key);
+	line(out, "Signature", OBJ_nid2ln(X509_get_signature_nid(x509)));
+	if (X509_get_ext_count(x509) > 0)
+		bytes_adds(out, "Extensions\n");
+	for (i = 0; i < X509_get_ext_count(x509); i++)
+		extension(out, X509_get_ext(x509, i));
+	return 0;
+}
+
+static void
+record_lines(struct bytes *out, const struct record *r)
+{
+	line(out, "Serial", r->serial);
+	line(out, "Status", record_status(r, when_now()));
+	if (r->status != STORE_GOOD) {
+		line(out, "Reason", store_reason_word(r->reason));
+		line_time(out, "Revoked", r->revoked);
+	}
+	line(out, "Subject", r->subject);
+	line(out, "SAN", r->san);
+	line_time(out, "Not before", r->not_before);
+	line_time(out, "Not after", r->not_after);
+	line_time(out, "Issued", r->issued);
+	line(out, "Profile", r->profile);
+	line(out, "Endpoint", r->endpoint);
+	line(out, "Operation", r->operation);
+	line(out, "Requester", r->requester);
+	line(out, "Device", r->device);
+	line_hash(out, "SHA-256", r->sha256);
+}
+
+static int
+text_view(struct bytes *out, const struct record *r, struct fail *why)
+{
+	struct cert *cert = NULL;
+	X509 *x509 = NULL;
+	int rc = -1;
+
+	record_lines(out, r);
+	if (cert_read(&cert, span_of(&r->der), why) == 0 &&
+	    cert_x509(&x509, span_of(&r->der), why) == 0)
+		rc = cert_lines(out, x509, cert, why);
+	X509_free(x509);
+	cert_free(cert);
+	return rc;
+}
+
+static void
+json_view(struct bytes *out, const struct record *r)
+{
+	struct json *j = record_json(r, when_now());
+	struct bytes pem = {0};
+	char *text;
+
+	cert_pem_write(&pem, span_of(&r->der));
+	json_str(j, "pem", (const char *)pem.data);
+	text = json_text(j, 2);
+	bytes_addf(out, "%s\n", text);
+	free(text);
+	bytes_free(&pem);
+	json_free(j);
+}
+
+/* The issuer's own chain, when it is the one that signed this. */
+static int
+chain_view(struct bytes *out, const struct ca *ca, const struct record *r,
+    struct fail *why)
+{
+	int i;
+
+	if (ca->authority == NULL) {
+		*why = ca->authority_why;
+		return -1;
+	}
+	if (strcmp(ca->authority->keyid, r->issuer) != 0)
+		return fail(why, FAIL_ABSENT, "issuer-absent",
+		    "issued by another CA certificate (key id %s)", r->issuer);
+	cert_pem_write(out, span_of(&r->der));
+	for (i = 0; i < sk_X509_num(ca->authority->chain); i++) {
+		struct bytes der = {0};
+
+		cert_der_add(&der, sk_X509_value(ca->authority->chain, i));
+		cert_pem_write(out, span_of(&der));
+		bytes_free(&der);
+	}
+	return 0;
+}
+
+static int
+view_make(struct bytes *out, const struct view *view, const struct ca *ca,
+    const struct record *r, struct fail *why)
+{
+	if (view->chain)
+		return chain_view(out, ca, r, why);
+	if (view->pem)
+		cert_pem_write(out, span_of(&r->der));
+	else if (view->json)
+		json_view(out, r);
+	else
+		return text_view(out, r, why);
+	return 0;
+}
+
+static int
+show(struct tool *tool, const struct view *view, const char *serial,
+    struct output *out, struct fail *why)
+{
+	struct record r = {0};
+	struct bytes text = {0};
+	struct ca *ca = NULL;
+	bool found = false;
+	int rc = -1;
+
+	if (tool_ca(&ca, tool, CA_STORE, why) != 0)
+		return -1;
+	if (store_find_serial(ca->store, &r, &found, serial, why) == 0) {
+		if (!found)
+			fail(why, FAIL_ABSENT, "unknown-serial",
+			    "no certificate with serial %s", serial);
+		else if (view_make(&text, view, ca, &r, why) == 0)
+			rc = output_write(out, span_of(&text), why);
+	}
+	record_free(&r);
+	bytes_free(&text);
+	ca_drop(ca);
+	return rc;
+}
+
+int
+show_run(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	struct view view = {0};
+	const char *file = NULL;
+	const struct option_spec options[] = {
+	    {"pem", 0, OPTION_FLAG, &view.pem, 0, 0, NULL},
+	    {"chain", 0, OPTION_FLAG, &view.chain, 0, 0, NULL},
+	    {"json", 0, OPTION_FLAG, &view.json, 0, 0, NULL},
+	    {"out", 'o', OPTION_TEXT, &file, 0, 0, NULL},
+	};
+	struct bytes serial = {0};
+	struct output out;
+	int rc = -1;
+
+	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
+		&argv, why) != 0 ||
+	    operands_ok(argc, 1, 1, why) != 0)
+		return -1;
+	if (view.pem + view.chain + view.json > 1)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "one of --pem, --chain and --json");
+	if (tool_serial(&serial, argv[0], why) == 0 &&
+	    output_open(&out, file, why) == 0) {
+		rc = show(tool, &view, (const char *)serial.data, &out, why);
+		output_close(&out);
+	}
+	bytes_free(&serial);
+	return rc;
+}
