@@ -27,11 +27,17 @@ struct audit {
 	const char *reason;      /* reason word of a refusal or revocation */
 	const char *text;        /* its sentence */
 	const char *cause;
-	int status;   /* HTTP status */
-	bool unknown; /* a refusal without a validated identity: coalesced */
+	int status;    /* HTTP status */
+	bool unknown;  /* a refusal without a validated identity: coalesced */
+	int64_t count; /* of the events that this one row stands for */
 };
 
 /* The record's exact text, with its time.  The caller frees. */
 char *audit_text(const struct audit *entry, int64_t when_us);
+
+/* The chain's next link; before the first record of a lane the hash is 32
+ * zero octets. */
+void audit_hash(uint8_t hash[SHA256_LEN], const uint8_t previous[SHA256_LEN],
+    const char *record);
 
 #endif

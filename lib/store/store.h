@@ -58,11 +58,16 @@ struct record {
 void record_free(struct record *r); /* contents, then zero */
 
 /* "sqlite:PATH".  With `create` an absent database is made, else
- * FAIL_CONFIG "db-missing".  Others: "db-schema", "db-corrupt", "db-write". */
+ * FAIL_CONFIG "db-missing".  Others: FAIL_CONFIG "db-url", "db-schema",
+ * "file-mode"; FAIL_BUSY "db-corrupt", "db-write", "db-busy".  `connections`
+ * is how many it may open at most; `reserve` octets of disk are kept free:
+ * below, refusals are no longer recorded (only counted), below half of it
+ * nothing is issued. */
 MUST_CHECK int store_open(struct store **store, const char *url, bool create,
     unsigned connections, int64_t reserve, struct fail *why);
 void store_free(struct store *store);
-/* Fails with what health should say: FAIL_BUSY "disk-full", "db-…". */
+/* Fails with what health should say: FAIL_BUSY "disk-full" (already when only
+ * refusals are no longer recorded: the text tells), "db-…". */
 MUST_CHECK int store_state(struct store *store, struct fail *why);
 
 /* How an issuance is judged inside its transaction. */
@@ -82,7 +87,9 @@ struct store_rules {
  * in `repeat` (else empty).  `entry` is completed by the caller but for its
  * time.  Fails: FAIL_DENIED "name-taken", "quota"; FAIL_MALFORMED
  * "key-reuse"; FAIL_BUSY "clock", "disk-full", "db-busy", "db-write",
- * FAIL_BROKEN "serial-clash" (the caller may try once more).
+ * FAIL_BROKEN "serial-clash" (the caller may try once more).  With `renews`
+ * also FAIL_DENIED "client-unknown", "client-revoked"; that one does not count
+ * towards the quota, and the outbox says "renewed".
  */
 MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,
     const struct record *r, const struct store_rules *rules,
@@ -92,7 +99,8 @@ MUST_CHECK int store_repeat_find(struct store *store, struct bytes *der,
     const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
     int64_t since, int64_t now, struct fail *why);
 
-/* By the certificate's own SHA-256: `found` false and 0 when there is none. */
+/* By the certificate's own SHA-256: `found` false and 0 when there is none.
+ * What these two give may not be synced yet; it is once somebody has it. */
 MUST_CHECK int store_find(struct store *store, struct record *r, bool *found,
     const uint8_t sha256[SHA256_LEN], struct fail *why);
 /* By serial, upper hex; the newest when several issuers used it. */
@@ -102,28 +110,34 @@ MUST_CHECK int store_find_serial(struct store *store, struct record *r,
 /*
  * Revoke: status, audit and (for one with a device) outbox row, one
  * transaction, synced.  Again with the same reason is harmless: `changed`
- * false.  FAIL_ABSENT "unknown-serial".
+ * false.  A hold may become any other, any other may become keyCompromise
+ * (the date stays): else FAIL_DENIED "revoked".  FAIL_ABSENT
+ * "unknown-serial".
  */
 MUST_CHECK int store_revoke(struct store *store, bool *changed,
     const char *serial, enum store_reason reason, int64_t when,
     const struct audit *entry, struct fail *why);
 
-/* One audit row.  `sync`: wait for the disk.  Refusals without an identity
- * are coalesced beyond 60 a minute per reason and peer network. */
+/* One audit row.  `durable`: wait for the disk.  Refusals (event "refuse")
+ * without an identity are coalesced beyond 60 a minute per reason and peer
+ * network (refusals.h); while the disk is nearly full all are only counted. */
 MUST_CHECK int store_audit(struct store *store, const struct audit *entry,
-    bool sync, struct fail *why);
+    bool durable, struct fail *why);
 
 /* For `microca list`.  NULL, 0 and -1 mean "any". */
 struct store_filter {
 	const char *profile, *endpoint, *serial;
-	const char *subject; /* pattern with * and ?, over the text form */
+	/* Pattern over the whole text form: `*` any octets, `?` one character,
+	 * nothing else special; letters of ASCII match in either case. */
+	const char *subject;
 	int64_t expires_before;
 	int status; /* enum store_status, or -1 */
 	bool live;  /* neither revoked nor expired */
 	int64_t now;
 	int64_t limit; /* 0: all */
 };
-/* Calls `each` in order of issuance until it returns non-zero. */
+/* Calls `each` in order of issuance until it returns non-zero.  Rows that come
+ * meanwhile are left out; `each` may use the store. */
 MUST_CHECK int store_list(struct store *store,
     const struct store_filter *filter,
     int (*each)(const struct record *r, void *arg), void *arg,

@@ -1,0 +1,98 @@
+/*
+ * driver - what a database does for the store.  Internal to lib/store.
+ *
+ * The store's rules and its SQL (sql.c) are written once; a driver opens
+ * connections, begins and ends transactions, binds, steps and makes what was
+ * committed durable.  A driver's own structs begin with struct db and struct
+ * conn.  Every verb may fail with FAIL_BUSY "db-busy", "db-write",
+ * "db-corrupt", "db-sync", "disk-full" and FAIL_BROKEN "db-constraint".
+ */
+#ifndef MICROCA_DRIVER_H
+#define MICROCA_DRIVER_H
+
+#include "lib/base/bytes.h"
+#include "lib/store/sql.h"
+
+struct store_driver;
+
+struct db {
+	const struct store_driver *driver;
+};
+struct conn {
+	const struct store_driver *driver;
+};
+
+struct db_options {
+	const char *place; /* what follows the scheme in the URL */
+	bool create;
+	unsigned connections;
+	double wait;   /* s: for a lock, a connection; 0: DB_WAIT */
+	bool full;     /* sync inside COMMIT: for comparison only */
+	bool unsynced; /* never sync: for proving that tests notice */
+};
+#define DB_WAIT 10.0
+
+enum db_use {
+	DB_READ, /* a few rows */
+	DB_SCAN, /* many rows: must not keep writers waiting */
+	DB_WRITE /* a transaction, begun */
+};
+
+enum value_type { VALUE_NULL, VALUE_NUMBER, VALUE_TEXT, VALUE_OCTETS };
+struct value {
+	enum value_type type;
+	int64_t number;
+	struct span octets; /* borrowed until the statement's last step */
+};
+
+struct store_driver {
+	const char *scheme; /* "sqlite:" */
+	int (*open)(
+	    struct db **db, const struct db_options *o, struct fail *why);
+	void (*close)(struct db *db);
+	/* A connection for this thread alone, until commit or rollback. */
+	int (*begin)(
+	    struct conn **c, struct db *db, enum db_use use, struct fail *why);
+	/* `durable`: returns when the disk has it.  Ends the use either way. */
+	int (*commit)(struct conn *c, bool durable, struct fail *why);
+	void (*rollback)(struct conn *c);
+	/* Everything that was committed before the call, by anyone. */
+	int (*sync)(struct db *db, struct fail *why);
+	int (*state)(struct db *db, struct fail *why);
+	/* Bind all parameters; then step: `row` says whether there is one.
+	 * Columns count from 0 and are borrowed until the next step. */
+	void (*bind)(
+	    struct conn *c, enum sql id, const struct value *values, size_t n);
+	int (*step)(struct conn *c, enum sql id, bool *row, struct fail *why);
+	int64_t (*number)(struct conn *c, enum sql id, int column);
+	const char *(*text)(struct conn *c, enum sql id, int column);
+	struct span (*octets)(struct conn *c, enum sql id, int column);
+	/* Folder whose file system fills up; NULL: not ours to watch. */
+	const char *(*folder)(struct db *db);
+};
+
+extern const struct store_driver sqlite_driver;
+
+struct value value_number(int64_t v);
+struct value value_text(const char *s); /* NULL: SQL's NULL */
+struct value value_octets(const void *p, size_t len);
+
+MUST_CHECK int db_begin(
+    struct conn **c, struct db *db, enum db_use use, struct fail *why);
+MUST_CHECK int db_commit(struct conn *c, bool durable, struct fail *why);
+void db_rollback(struct conn *c);
+MUST_CHECK int db_sync(struct db *db, struct fail *why);
+/* Bind and step once. */
+MUST_CHECK int db_query(struct conn *c, enum sql id, bool *row,
+    const struct value *values, size_t n, struct fail *why);
+MUST_CHECK int db_step(
+    struct conn *c, enum sql id, bool *row, struct fail *why);
+int64_t db_number(struct conn *c, enum sql id, int column);
+const char *db_text(struct conn *c, enum sql id, int column);
+struct span db_octets(struct conn *c, enum sql id, int column);
+
+#define VALUES(...)                                                            \
+	(const struct value[]){__VA_ARGS__},                                   \
+	    sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)
+
+#endif

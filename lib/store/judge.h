@@ -1,0 +1,26 @@
+/*
+ * judge - what the store itself says about an issuance, inside the write
+ * transaction.  Internal to lib/store.
+ *
+ * Each rule looks at a bounded number of rows.  That is enough because every
+ * row went through the same rules: the live certificates of a subject or of a
+ * device all have one owner, those of a key one owner and one subject.
+ */
+#ifndef MICROCA_JUDGE_H
+#define MICROCA_JUDGE_H
+
+#include "lib/store/driver.h"
+#include "lib/store/store.h"
+
+/* The recorded answer to this very request, still good, issued at `since` or
+ * later: appended to `der`. */
+MUST_CHECK int judge_repeat(struct bytes *der, struct conn *c,
+    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
+    int64_t since, int64_t now, struct fail *why);
+
+/* Clock, serial, renewed certificate, key, name, device, quota; `id` is the
+ * new row's. */
+MUST_CHECK int judge_issue(int64_t *id, struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why);
+
+#endif

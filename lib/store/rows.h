@@ -1,0 +1,33 @@
+/*
+ * rows - the three kinds of row: certificate, audit, outbox.  Internal to
+ * lib/store; called inside a transaction.
+ */
+#ifndef MICROCA_ROWS_H
+#define MICROCA_ROWS_H
+
+#include "lib/store/driver.h"
+#include "lib/store/store.h"
+
+/* SQLite has one lane of the audit chain; a PostgreSQL node its own. */
+#define LANE 0
+
+/* First 8 octets, big-endian: what the indexes hold of a hash. */
+int64_t hash_head(const uint8_t hash[SHA256_LEN]);
+
+/* record.c: from a row of one of the SELECTs of all columns. */
+void record_read(struct record *r, struct conn *c, enum sql id);
+MUST_CHECK int record_insert(
+    struct conn *c, const struct record *r, int64_t id, struct fail *why);
+/* Neither revoked nor expired; a held one still holds its name. */
+bool record_live(enum store_status status, int64_t not_after, int64_t now);
+
+/* audit.c: append to the chain. */
+MUST_CHECK int audit_add(struct conn *c, const struct audit *entry,
+    const char *text, int64_t when_us, struct fail *why);
+
+/* outbox.c: what is to be told about a device, in the order of `seq`. */
+enum outbox_kind { OUTBOX_ENROLLED, OUTBOX_RENEWED, OUTBOX_REVOKED };
+MUST_CHECK int outbox_add(struct conn *c, enum outbox_kind kind,
+    const struct record *r, int64_t id, int64_t now_us, struct fail *why);
+
+#endif

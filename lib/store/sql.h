@@ -1,0 +1,44 @@
+/*
+ * sql - the schema and every statement, written once.  Internal to lib/store.
+ *
+ * Parameters are $1, $2, … numbered in the order of their first appearance, so
+ * that SQLite (which counts appearances) and PostgreSQL (which reads the
+ * numbers) bind alike.
+ */
+#ifndef MICROCA_SQL_H
+#define MICROCA_SQL_H
+
+/* What meta's "schema" must say; raised with every change of the schema. */
+#define SQL_VERSION "1"
+
+enum sql {
+	SQL_VERSION_OF,
+	SQL_CERT_LAST,
+	SQL_CERT_SHA256,
+	SQL_CERT_SERIAL,
+	SQL_CERT_CLASH,
+	SQL_CERT_REPEAT,
+	SQL_CERT_KEY,
+	SQL_CERT_NAME,
+	SQL_CERT_DEVICE,
+	SQL_CERT_INSERT,
+	SQL_CERT_REVOKE,
+	SQL_CERT_LIST,
+	SQL_CERT_COUNT,
+	SQL_CERT_LIVE,
+	SQL_CERT_REVOKED,
+	SQL_AUDIT_LAST,
+	SQL_AUDIT_INSERT,
+	SQL_AUDIT_LIST,
+	SQL_OUTBOX_LAST,
+	SQL_OUTBOX_INSERT,
+	SQL_OUTBOX_COUNT,
+	SQL_COUNT /* how many */
+};
+
+extern const char *const sql_text[SQL_COUNT];
+
+/* SQLite's schema: statements, NULL-terminated. */
+extern const char *const sql_schema[];
+
+#endif

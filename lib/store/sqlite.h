@@ -1,0 +1,98 @@
+/*
+ * sqlite - the SQLite driver's own structs.  Internal: sqlite.c,
+ * sqlite_open.c and wal.c.
+ *
+ * One connection writes, whatever the number of threads: its page cache stays
+ * warm, and threads queue on a mutex rather than spin in SQLite's busy
+ * handler, which is left for other processes.  Reads take the writer when it
+ * is idle, else one of a pool.
+ *
+ * Durability (wal.c): COMMIT with synchronous=NORMAL writes the WAL and drops
+ * the lock; then the WAL is synced through the VFS, outside every lock.  A
+ * committer takes a ticket; a sync that starts after a ticket was taken covers
+ * it, so many wait for one sync, and a few syncs run side by side.
+ */
+#ifndef MICROCA_SQLITE_H
+#define MICROCA_SQLITE_H
+
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "lib/store/driver.h"
+
+struct sqlite_conn {
+	struct conn base;
+	struct sqlite_db *db;
+	sqlite3 *handle; /* NULL: not open */
+	sqlite3_stmt *statement[SQL_COUNT];
+	sqlite3_stmt *begin, *commit;
+	uint64_t active; /* bits: statements to be reset */
+	double deadline; /* when_clock(): when the busy handler gives up */
+	int rc;          /* of prepare or bind, for the step that follows */
+	enum db_use use;
+	struct sqlite_conn *next; /* in the pool */
+};
+
+struct sqlite_db {
+	struct db base;
+	char *path, *folder;
+	double wait;
+	bool full, unsynced;
+
+	pthread_mutex_t writing; /* who holds it owns `writer` */
+	struct sqlite_conn writer;
+	sqlite3_file *main_file, *wal_file; /* writer's */
+
+	/* All below belongs to `lock`; `change` tells of any change. */
+	pthread_mutex_t lock;
+	pthread_cond_t change;
+	struct sqlite_conn *idle; /* the pool */
+	unsigned pool, pool_most;
+	unsigned users; /* in a verb: the files must not be closed */
+	bool broken, reopening;
+	struct fail broken_why;
+	double retry_at;                   /* when_clock(): next reopening */
+	uint64_t tickets, started, synced; /* taken, being synced, synced */
+	unsigned syncing;
+
+	struct sqlite_conn keeper; /* the checkpointer's connection */
+	pthread_cond_t keeper_wake;
+	pthread_t keeper_thread;
+	bool keeper_on, keeper_due, keeper_stop;
+	/* Atomic: frames in the WAL as of the last COMMIT, and how many there
+	 * must be for another try after one that failed. */
+	int frames, frames_due;
+};
+
+/* sqlite.c */
+MUST_CHECK int sqlite_conn_open(struct sqlite_conn *c, struct sqlite_db *db,
+    int cache_kib, struct fail *why);
+void sqlite_conn_close(struct sqlite_conn *c);
+MUST_CHECK int sqlite_exec(
+    struct sqlite_conn *c, const char *sql, struct fail *why);
+/* The kind and reason that a result code stands for; returns -1. */
+int sqlite_fail(
+    struct sqlite_conn *c, int rc, const char *what, struct fail *why);
+
+/* sqlite_open.c */
+MUST_CHECK int sqlite_open(
+    struct db **db, const struct db_options *o, struct fail *why);
+void sqlite_close(struct db *db);
+MUST_CHECK int sqlite_writer_open(struct sqlite_db *db, struct fail *why);
+
+/* wal.c */
+/* Enter before touching a connection, leave after: a broken database is
+ * reopened here, when its time has come. */
+MUST_CHECK int wal_enter(struct sqlite_db *db, struct fail *why);
+void wal_leave(struct sqlite_db *db);
+/* Nothing is served from now on until a reopening succeeds. */
+void wal_break(struct sqlite_db *db, const struct fail *why);
+/* Inside wal_enter(): wait until what is committed by now is synced. */
+MUST_CHECK int wal_sync(struct sqlite_db *db, struct fail *why);
+/* SQLite's hook: the WAL's length after a COMMIT. */
+int wal_length(void *db, sqlite3 *handle, const char *schema, int frames);
+/* After a COMMIT: have the checkpointer run when the WAL is long. */
+void wal_tend(struct sqlite_db *db);
+void wal_stop(struct sqlite_db *db);
+
+#endif

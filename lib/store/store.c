@@ -1,0 +1,302 @@
+#include "lib/store/store.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "lib/base/when.h"
+#include "lib/store/internal.h"
+#include "lib/store/judge.h"
+#include "lib/store/rows.h"
+
+static const struct store_driver *const drivers[] = {&sqlite_driver, NULL};
+
+int
+store_open_with(struct store **store, const char *url,
+    const struct db_options *options, int64_t reserve, struct fail *why)
+{
+	struct db_options o = *options;
+	const struct store_driver *d = NULL;
+	struct db *db;
+
+	*store = NULL;
+	for (size_t i = 0; drivers[i] != NULL && d == NULL; i++)
+		if (strncmp(url, drivers[i]->scheme,
+			strlen(drivers[i]->scheme)) == 0)
+			d = drivers[i];
+	if (d == NULL || url[strlen(d->scheme)] == '\0')
+		return fail(why, FAIL_CONFIG, "db-url",
+		    "\"%s\" is not a store: wanted sqlite:PATH", url);
+	o.place = url + strlen(d->scheme);
+	if (d->open(&db, &o, why) != 0)
+		return -1;
+	*store = mem_new(sizeof(**store));
+	(*store)->db = db;
+	(*store)->refusals = refusals_new();
+	(*store)->reserve = reserve;
+	(*store)->space = INT64_MAX;
+	return 0;
+}
+
+int
+store_open(struct store **store, const char *url, bool create,
+    unsigned connections, int64_t reserve, struct fail *why)
+{
+	struct db_options o = {.create = create, .connections = connections};
+
+	return store_open_with(store, url, &o, reserve, why);
+}
+
+void
+store_free(struct store *store)
+{
+	if (store == NULL)
+		return;
+	ledger_flush(store);
+	store->db->driver->close(store->db);
+	refusals_free(store->refusals);
+	free(store);
+}
+
+int64_t
+store_space(struct store *store)
+{
+	const char *folder = store->db->driver->folder(store->db);
+	int64_t now = (int64_t)when_clock() + 1, space = INT64_MAX;
+	struct statvfs v;
+
+	if (folder == NULL || store->reserve == 0)
+		return space;
+	if (__atomic_exchange_n(&store->space_at, now, __ATOMIC_RELAXED) == now)
+		return __atomic_load_n(&store->space, __ATOMIC_RELAXED);
+	if (statvfs(folder, &v) == 0)
+		space = (int64_t)v.f_bavail * (int64_t)v.f_frsize;
+	__atomic_store_n(&store->space, space, __ATOMIC_RELAXED);
+	return space;
+}
+
+int
+store_state(struct store *store, struct fail *why)
+{
+	int64_t space = store_space(store);
+
+	if (store->db->driver->state(store->db, why) != 0)
+		return -1;
+	if (space >= store->reserve)
+		return 0;
+	(void)fail(why, FAIL_BUSY, "disk-full",
+	    space < store->reserve / 2
+		? "the disk is full: nothing is issued"
+		: "the disk is nearly full: refusals are not recorded");
+	return fail_cause(why, "%lld octets free, disk_reserve is %lld",
+	    (long long)space, (long long)store->reserve);
+}
+
+static int
+issue_space(struct store *store, struct fail *why)
+{
+	int64_t space = store_space(store);
+
+	if (space >= store->reserve / 2)
+		return 0;
+	(void)fail(why, FAIL_BUSY, "disk-full", "the CA's disk is full");
+	return fail_cause(why, "%lld octets free, half of disk_reserve is %lld",
+	    (long long)space, (long long)store->reserve / 2);
+}
+
+/* Rows of one issuance; a recorded repeat leaves `again` with its DER. */
+static int
+issue_rows(struct conn *c, struct bytes *again, const struct record *r,
+    const struct store_rules *rules, const struct audit *entry,
+    struct fail *why)
+{
+	int64_t id, now_us = when_now_us();
+	char *text = NULL;
+	int rc = -1;
+
+	if (rules->repeat_window > 0 &&
+	    judge_repeat(again, c, r->csr_sha256, r->request_key,
+		rules->now - rules->repeat_window, rules->now, why) != 0)
+		return -1;
+	if (again->len > 0)
+		return 0;
+	text = audit_text(entry, now_us);
+	if (judge_issue(&id, c, r, rules, why) == 0 &&
+	    record_insert(c, r, id, why) == 0 &&
+	    audit_add(c, entry, text, now_us, why) == 0)
+		rc = r->device == NULL
+		         ? 0
+		         : outbox_add(c,
+			       rules->renews != NULL ? OUTBOX_RENEWED
+						     : OUTBOX_ENROLLED,
+			       r, id, now_us, why);
+	free(text);
+	return rc;
+}
+
+int
+store_issue(struct store *store, struct bytes *repeat, const struct record *r,
+    const struct store_rules *rules, const struct audit *entry,
+    struct fail *why)
+{
+	struct bytes again = {0};
+	struct conn *c;
+	int rc;
+
+	if (issue_space(store, why) != 0 ||
+	    db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	rc = issue_rows(c, &again, r, rules, entry, why);
+	if (rc == 0 && again.len == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	/* Another's row: it may be committed and not yet on the disk. */
+	if (rc == 0 && (rc = db_sync(store->db, why)) == 0)
+		bytes_add(repeat, again.data, again.len);
+	bytes_free(&again);
+	return rc;
+}
+
+int
+store_repeat_find(struct store *store, struct bytes *der,
+    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
+    int64_t since, int64_t now, struct fail *why)
+{
+	struct bytes again = {0};
+	struct conn *c;
+	int rc;
+
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = judge_repeat(&again, c, csr_sha256, request_key, since, now, why);
+	db_rollback(c);
+	if (rc == 0 && again.len > 0 && (rc = db_sync(store->db, why)) == 0)
+		bytes_add(der, again.data, again.len);
+	bytes_free(&again);
+	return rc;
+}
+
+static int
+find(struct store *store, struct record *r, bool *found, enum sql id,
+    const struct value *values, size_t n, struct fail *why)
+{
+	struct conn *c;
+	int rc;
+
+	memset(r, 0, sizeof(*r));
+	*found = false;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, id, found, values, n, why);
+	if (rc == 0 && *found)
+		record_read(r, c, id);
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_find(struct store *store, struct record *r, bool *found,
+    const uint8_t sha[SHA256_LEN], struct fail *why)
+{
+	return find(store, r, found, SQL_CERT_SHA256,
+	    VALUES(value_number(hash_head(sha)), value_octets(sha, SHA256_LEN)),
+	    why);
+}
+
+int
+store_find_serial(struct store *store, struct record *r, bool *found,
+    const char *serial, struct fail *why)
+{
+	return find(
+	    store, r, found, SQL_CERT_SERIAL, VALUES(value_text(serial)), why);
+}
+
+/* RFC 5280, 5.3.1: a hold may become a revocation; and a revoked key may turn
+ * out to be compromised, which keeps the date.  Nothing else changes. */
+static int
+revoke_judge(bool *change, const struct record *r, enum store_reason reason,
+    struct fail *why)
+{
+	*change = false;
+	if (r->status != STORE_GOOD && r->reason == (int)reason)
+		return 0;
+	if (r->status == STORE_REVOKED && reason != REASON_KEY_COMPROMISE)
+		return fail(why, FAIL_DENIED, "revoked",
+		    "certificate %s is already revoked: %s", r->serial,
+		    store_reason_word(r->reason));
+	*change = true;
+	return 0;
+}
+
+static int
+revoke_rows(struct conn *c, const struct record *r, enum store_reason reason,
+    int64_t when, const struct audit *entry, struct fail *why)
+{
+	int64_t now_us = when_now_us();
+	bool hold = reason == REASON_HOLD, row;
+	char *text = audit_text(entry, now_us);
+	int rc = -1;
+
+	if (db_query(c, SQL_CERT_REVOKE, &row,
+		VALUES(value_number(hold ? STORE_HELD : STORE_REVOKED),
+		    value_number(reason),
+		    value_number(
+			r->status == STORE_REVOKED ? r->revoked : when),
+		    value_number(reason == REASON_KEY_COMPROMISE),
+		    value_number(r->id)),
+		why) == 0 &&
+	    audit_add(c, entry, text, now_us, why) == 0)
+		rc = r->device == NULL
+		         ? 0
+		         : outbox_add(c, OUTBOX_REVOKED, r, r->id, now_us, why);
+	free(text);
+	return rc;
+}
+
+static int
+revoke_find(
+    struct record *r, struct conn *c, const char *serial, struct fail *why)
+{
+	bool row;
+
+	memset(r, 0, sizeof(*r));
+	if (db_query(
+		c, SQL_CERT_SERIAL, &row, VALUES(value_text(serial)), why) != 0)
+		return -1;
+	if (!row)
+		return fail(why, FAIL_ABSENT, "unknown-serial",
+		    "there is no certificate with serial %s", serial);
+	record_read(r, c, SQL_CERT_SERIAL);
+	return 0;
+}
+
+int
+store_revoke(struct store *store, bool *changed, const char *serial,
+    enum store_reason reason, int64_t when, const struct audit *entry,
+    struct fail *why)
+{
+	struct record r;
+	struct conn *c;
+	bool change = false;
+	int rc = -1;
+
+	*changed = false;
+	if (store_reason_word((int)reason) == NULL)
+		return fail(why, FAIL_MALFORMED, "reason",
+		    "RFC 5280, 5.3.1: %d is no reason to revoke", (int)reason);
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	if (revoke_find(&r, c, serial, why) == 0 &&
+	    revoke_judge(&change, &r, reason, why) == 0 &&
+	    (!change || revoke_rows(c, &r, reason, when, entry, why) == 0))
+		rc = 0;
+	record_free(&r);
+	if (rc == 0 && change) {
+		rc = db_commit(c, true, why);
+		*changed = rc == 0;
+		return rc;
+	}
+	db_rollback(c);
+	/* Whoever revoked it may still be waiting for the disk. */
+	return rc == 0 ? db_sync(store->db, why) : -1;
+}
