@@ -20,6 +20,7 @@
 #include "lib/base/when.h"
 
 #define LISTENING 0
+#define RESPONDER 1 /* FCGI_RESPONDER: the role that answers requests */
 
 struct fcgi {
 	struct edge edge; /* first: an edge is its fcgi */
@@ -256,12 +257,17 @@ fcgi_begin(struct edge *e)
 
 	f->ended = false;
 	e->broken = false;
+	/* It begins by finishing what was before, and would close this. */
+	f->rq.keepConnection = 1;
 	if (FCGX_Accept_r(&f->rq) != 0) {
 		f->rq.ipcFd = -1;
 		return false;
 	}
 	e->env = f->rq.envp;
-	return true;
+	if (f->rq.role == RESPONDER)
+		return true;
+	fcgi_finish(e, true);
+	return false;
 }
 
 void

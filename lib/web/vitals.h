@@ -1,5 +1,5 @@
 /*
- * vitals - is this CA well?  For health and `microca check`.
+ * vitals - is this CA well?  What health answers.
  *
  * Looks at the issuer's time, the published chain, the disk, and the signs of
  * life of the signing programs (pulse.h).  Opens neither token nor PIN file

@@ -26,7 +26,8 @@ enum { RESPONDER = 1, AUTHORIZER = 2, KEEP = 1 };
 
 enum mode {
 	PLAIN,
-	PADDING,     /* 255 octets of padding in every record */
+	PADDING,     /* 255 octets of padding after all data; libfcgi takes it
+			neither after BEGIN_REQUEST nor after a stream's end */
 	SLOW,        /* the body octet by octet, 5 a second */
 	STALL,       /* half the body, then nothing */
 	ABORTED,     /* half the body, then ABORT_REQUEST */
@@ -68,8 +69,9 @@ put(const void *data, size_t len)
 static void
 record(int type, int id, const void *data, size_t len)
 {
+	bool pad = mode == PADDING && type != BEGIN && len > 0;
 	uint8_t head[8] = {1, (uint8_t)type, 0, (uint8_t)id,
-	    (uint8_t)(len >> 8), (uint8_t)len, mode == PADDING ? 255 : 0, 0};
+	    (uint8_t)(len >> 8), (uint8_t)len, pad ? 255 : 0, 0};
 	uint8_t all[8 + 65535 + 255] = {0};
 
 	memcpy(all, head, sizeof(head));

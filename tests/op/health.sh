@@ -1,0 +1,58 @@
+#!/bin/sh
+# health - one word, and details for those on the box.
+# shellcheck source=tests/op/lib.sh
+. "$(dirname "$0")/lib.sh"
+ca_make pem
+
+health() {
+	cgi health REQUEST_METHOD=GET REQUEST_URI=/health "$@" </dev/null
+}
+# A signing program's sign of life: sign PROGRAM AGE KEY STORE
+sign() {
+	printf '{"program":"%s","pid":1,"when":%s,"key":"%s","store":"%s","issuer":"ok"}' \
+		"$1" "$(($(date +%s) - $2))" "$3" "$4" >"$T/run/health-$1"
+}
+signs() {
+	sign simpleenroll "$@"
+	sign simplereenroll "$@"
+}
+
+is "all is well" "$(health) $(cat "$T/body")" "200 ok"
+is "its type" "$(header Content-Type)" "text/plain; charset=utf-8"
+is "no cache keeps it" "$(header Cache-Control)" no-store
+is "HEAD" "$(cgi health REQUEST_METHOD=HEAD REQUEST_URI=/health) \
+$(wc -c <"$T/body")" "200 0"
+is "POST is refused" "$(cgi health REQUEST_METHOD=POST REQUEST_URI=/health) \
+$(header Allow)" "405 GET, HEAD"
+
+signs 1 ok ok
+is "programs tell that they are well" "$(health) $(cat "$T/body")" "200 ok"
+signs 1 token-absent ok
+is "a token that is gone" "$(health) $(cat "$T/body")" "503 down"
+like "503 says when to look again" "$(header Retry-After)" '^[1-9]'
+is "strangers see one word" "$(wc -l <"$T/body")" 1
+health REMOTE_ADDR=127.0.0.1 >/dev/null
+like "the box itself sees why" "$(cat "$T/body")" \
+	'^down: simpleenroll: token: token-absent'
+health REMOTE_ADDR=::1 >/dev/null
+like "by IPv6 too" "$(cat "$T/body")" token-absent
+health REMOTE_ADDR=192.0.2.1 HTTP_X_FORWARDED_FOR=127.0.0.1 >/dev/null
+is "a header makes nobody local" "$(wc -l <"$T/body")" 1
+signs 1 ok db-corrupt
+is "a store that is broken" "$(health) $(cat "$T/body")" "503 down"
+signs 1 ok ok
+mv "$T/public/chain.pem" "$T/chain.away"
+is "a chain that is not published" "$(health) $(cat "$T/body")" \
+	"200 degraded"
+mv "$T/chain.away" "$T/public/chain.pem"
+mv "$T/state/issuer.pem" "$T/issuer.away"
+is "no issuing certificate" "$(health) $(cat "$T/body")" "503 down"
+mv "$T/issuer.away" "$T/state/issuer.pem"
+sed 's/disk_reserve = "1M"/disk_reserve = "1000000G"/' "$CONF" >"$T/full.conf"
+is "a full disk" "$(health MICROCA_CONF="$T/full.conf") $(cat "$T/body")" \
+	"503 down"
+rm -f "$T"/run/health-*
+mv "$T/issuer.key" "$T/key.away"
+is "health does not open the key" "$(health) $(cat "$T/body")" "200 ok"
+mv "$T/key.away" "$T/issuer.key"
+done_testing

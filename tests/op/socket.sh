@@ -1,0 +1,257 @@
+#!/bin/sh
+# FastCGI on a Unix socket: who may talk, what a bad peer can do (nothing),
+# stop and reload without losing a request.
+if [ "$(id -u)" = 0 ]; then
+	ROOT_SAID=$("${BUILDDIR:-.}/cgi-bin/cacerts" </dev/null 2>&1
+		echo "exit $?")
+	export ROOT_SAID
+fi
+# shellcheck source=tests/op/lib.sh
+. "$(dirname "$0")/lib.sh"
+ca_make pem
+
+CLIENT=$BUILDDIR/tests/tools/fcgi
+
+# start PROGRAM [MODE]: on $T/PROGRAM.sock; sets pid.
+start() {
+	rm -f "$T/$1.sock" "$T/$1.log"
+	spawn-fcgi -s "$T/$1.sock" -M "${2:-0660}" -n -- "$BIN/$1" -c "$CONF" \
+		>"$T/$1.log" 2>&1 &
+	pid=$!
+	started="$started $pid"
+	wait_for 20 grep -qE ' ready|not started' "$T/$1.log"
+}
+
+# stop [SIGNAL]: sets rc to the exit status.
+stop() {
+	kill "-${1:-TERM}" "$pid"
+	wait "$pid"
+	rc=$?
+}
+
+# send MODE PROGRAM NAME=VALUE... <body: "exit-status HTTP-status reason".
+send() {
+	send_mode=$1 send_sock=$T/$2.sock
+	shift 2
+	"$CLIENT" -w 8 -m "$send_mode" "$send_sock" REMOTE_ADDR=192.0.2.7 "$@" \
+		>"$T/answer" 2>"$T/client.log"
+	send_rc=$?
+	sed '1,/^\r*$/d' "$T/answer" >"$T/body"
+	printf '%s %s %s\n' "$send_rc" \
+		"$(sed -n 's/^Status: \([0-9]*\).*/\1/p' "$T/answer")" \
+		"$(sed -n '1s/^\([a-z-]*\): .*/\1/p' "$T/body")"
+}
+send_get() { # send_get MODE OPERATION [NAME=VALUE...]
+	send_get_mode=$1 send_get_op=$2
+	shift 2
+	send "$send_get_mode" "$send_get_op" REQUEST_METHOD=GET \
+		"REQUEST_URI=$EST/$send_get_op" MICROCA_ENDPOINT=device "$@" \
+		</dev/null
+}
+send_csr() { # send_csr MODE BODY [NAME=VALUE...]
+	send_csr_mode=$1 send_csr_body=$2
+	shift 2
+	send "$send_csr_mode" simpleenroll REQUEST_METHOD=POST \
+		"REQUEST_URI=$EST/simpleenroll" MICROCA_ENDPOINT=device \
+		CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" "$@" \
+		<"$send_csr_body"
+}
+
+# ---- what does not start
+start cacerts 0666
+like "a socket that everybody may write to" "$(cat "$T/cacerts.log")" \
+	'not started: socket: everybody may write'
+wait "$pid"
+is "is exit status 2" $? 2
+spawn-fcgi -a 127.0.0.1 -p $((20000 + $$ % 20000)) -n -- "$BIN/cacerts" \
+	-c "$CONF" >"$T/tcp.log" 2>&1
+is "a TCP socket is too" $? 2
+like "and says so" "$(cat "$T/tcp.log")" 'is not a Unix socket'
+if [ -n "${ROOT_SAID:-}" ]; then
+	like "root is refused" "$ROOT_SAID" 'does not run as root'
+	like "with exit status 2" "$ROOT_SAID" 'exit 2'
+elif unshare -r true 2>/dev/null; then
+	like "root is refused" "$(unshare -r "$BIN/cacerts" 2>&1 </dev/null)" \
+		'does not run as root'
+else
+	skip "root is refused" "not root, and no user namespaces here"
+fi
+cp "$CONF" "$T/good.conf"
+echo 'nonsense = 1;' >>"$CONF"
+start cacerts
+like "a broken configuration names its line" "$(cat "$T/cacerts.log")" \
+	"microca.conf:[0-9]+: .*nonsense"
+cp "$T/good.conf" "$CONF"
+
+# ---- who may connect
+sed "s/web_server_users = (\"$(id -u)\")/web_server_users = (\"12345\")/" \
+	"$T/good.conf" >"$CONF"
+start cacerts
+is "another user's connection is dropped" "$(send_get plain cacerts)" "1  "
+like "and logged" "$(cat "$T/cacerts.log")" \
+	"connection of user $(id -u) is dropped"
+stop
+sed "s/web_server_users = (\"$(id -u)\")/web_server_users = (\"no-such-user\")/" \
+	"$T/good.conf" >"$CONF"
+start cacerts
+like "a user that does not exist is a mistake" "$(cat "$T/cacerts.log")" \
+	'there is no user no-such-user'
+cp "$T/good.conf" "$CONF"
+
+# ---- requests, good and bad, to the same process
+start simpleenroll
+csr dev1 /CN=dev1
+openssl base64 -A -in "$T/dev1.der" -out "$T/dev1.line"
+is "a request" "$(send_csr plain "$T/dev1.b64")" "0 200 "
+is "with padding after all data" "$(send_csr padding "$T/dev1.b64")" \
+	"0 200 "
+like "with an unknown record first: answered or dropped" \
+	"$(send_csr unknown "$T/dev1.b64")" '^(0 200 |1  )$'
+is "with 70,000 octets of parameters more" \
+	"$(send_csr long-params "$T/dev1.b64")" "0 200 "
+is "with a second request inside" "$(send_csr begin-other "$T/dev1.b64")" \
+	"0 200 "
+before=$(issued)
+is "half a body and silence" "$(send_csr stall "$T/dev1.b64")" \
+	"0 408 timeout"
+head -c 20 "$T/dev1.line" >"$T/short"
+is "a body octet by octet" "$(send_csr slow "$T/short")" "0 408 timeout"
+is "half a body and an abort: nothing is sent" \
+	"$(send_csr abort "$T/dev1.b64")" "0  "
+is "half a body and the end" "$(send_csr close "$T/dev1.b64")" "0  "
+for mode in begin-twice version role long-name garbage half-begin; do
+	like "no request: $mode" "$(send_csr $mode "$T/dev1.b64")" '^[01]  $'
+done
+is "a length that lies upwards" \
+	"$(send_csr plain "$T/dev1.b64" CONTENT_LENGTH=99999)" \
+	"0 413 too-large"
+is "a little upwards" \
+	"$(send_csr plain "$T/dev1.b64" CONTENT_LENGTH=9999)" \
+	"0 400 body-short"
+is "downwards" "$(send_csr plain "$T/dev1.b64" CONTENT_LENGTH=5)" \
+	"0 400 body-long"
+head -c 3000000 /dev/zero | tr '\0' A >"$T/huge"
+is "3 MB without a length" "$(send_csr plain "$T/huge" | cut -d' ' -f2-)" \
+	"413 too-large"
+is "an endpoint twice" "$(send_csr plain "$T/dev1.b64" \
+	MICROCA_ENDPOINT=late)" "0 403 auth-config"
+is "a certificate twice" "$(send_csr plain "$T/dev1.b64" \
+	SSL_CLIENT_CERT=x)" "0 403 auth-config"
+is "no environment" "$(send plain simpleenroll </dev/null)" "0 500 config"
+is "nothing was issued by all that" "$(issued)" "$before"
+is "and the same process goes on" "$(send_csr plain "$T/dev1.b64")" "0 200 "
+ok "it does" kill -0 "$pid"
+
+# A worker for each of more bad peers than there are workers: body_wait frees
+# them, and a good request waits its turn.
+for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+	"$CLIENT" -m half-begin -w 30 "$T/simpleenroll.sock" >/dev/null 2>&1 &
+	started="$started $!"
+done
+is "twelve silent peers hold ten workers for body_wait only" \
+	"$(send_csr plain "$T/dev1.b64")" "0 200 "
+
+# ---- a kept connection
+is "several requests on one connection" "$("$CLIENT" -k 3 \
+	"$T/simpleenroll.sock" REQUEST_METHOD=POST \
+	"REQUEST_URI=$EST/simpleenroll" MICROCA_ENDPOINT=device \
+	CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+	"SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" <"$T/dev1.b64" |
+	grep -c '^Status: 200')" 3
+
+# ---- health is told
+ok "the program tells health how it is" \
+	jq -e '.key == "ok" and .store == "ok" and .issuer == "ok"' \
+	"$T/run/health-simpleenroll"
+
+# ---- stop: the request in work is finished
+head -c 7 "$T/dev1.line" >"$T/seven"
+send_csr slow "$T/seven" >"$T/during" &
+sender=$!
+sleep 0.5 # the sender takes 1.4 s
+stop
+is "SIGTERM stops cleanly" $rc 0
+wait "$sender"
+like "and the request in work was answered" "$(cat "$T/during")" '^0 400 '
+ok "the sign of life is gone" test ! -e "$T/run/health-simpleenroll"
+like "the log says so" "$(tail -n 1 "$T/simpleenroll.log")" stopped
+
+# ---- reload
+start csrattrs
+is "csrattrs is given" "$(send_get plain csrattrs)" "0 200 "
+sed 's/{ name = "device"; validity = "90d";/& csrattrs = "none";/' \
+	"$T/profiles.conf" >"$T/profiles.new"
+mv "$T/profiles.new" "$T/profiles.conf"
+gone() { [ "$(send_get plain csrattrs)" = "0 204 " ]; }
+ok "a changed profile is seen without being told" wait_for 5 gone
+echo 'nonsense = 1;' >>"$T/profiles.conf"
+ok "a broken one is reported" wait_for 5 \
+	grep -q 'the old goes on' "$T/csrattrs.log"
+like "with file, line and key" "$(grep 'the old goes on' "$T/csrattrs.log")" \
+	'profiles.conf:[0-9]+: .*nonsense'
+is "and the old goes on" "$(send_get plain csrattrs)" "0 204 "
+is "it is reported once" "$(grep -c 'the old goes on' "$T/csrattrs.log")" 1
+profiles_write
+back() { [ "$(send_get plain csrattrs)" = "0 200 " ]; }
+ok "mended, it is read again" wait_for 5 back
+kill -HUP "$pid"
+hups() { [ "$(grep -c 'read anew' "$T/csrattrs.log")" -ge 3 ]; }
+ok "SIGHUP reads it too" wait_for 5 hups
+
+# 300 requests while the configuration is read again and again.
+(
+	for _ in $(seq 300); do
+		send_get plain csrattrs
+	done >"$T/during"
+) &
+sender=$!
+while kill -0 "$sender" 2>/dev/null; do
+	kill -HUP "$pid"
+	sleep 0.02
+done
+is "no request is lost while reloading" \
+	"$(grep -c '^0 200 ' "$T/during")" 300
+stop
+is "SIGTERM ends it" $rc 0
+
+start cacerts
+mv "$T/public/chain.pem" "$T/chain.away"
+cp "$T/ca.pem" "$T/public/chain.pem"
+short() {
+	send_get plain cacerts >/dev/null
+	[ "$(tr -d '\r\n' <"$T/body" | openssl base64 -d -A |
+		openssl pkcs7 -inform DER -print_certs | grep -c BEGIN)" = 1 ]
+}
+ok "a new chain is served" wait_for 5 short
+stop INT
+is "SIGINT ends it too" $rc 0
+
+# ---- the socket outlives the program
+cat >"$T/again" <<END
+#!/bin/sh
+# The same listening socket for one program after the other.
+"$BIN/csrattrs" -c "$CONF"
+exec "$BIN/csrattrs" -c "$CONF"
+END
+chmod +x "$T/again"
+rm -f "$T/csrattrs.sock" "$T/csrattrs.log"
+spawn-fcgi -s "$T/csrattrs.sock" -M 0660 -n -- "$T/again" \
+	>"$T/csrattrs.log" 2>&1 &
+started="$started $!"
+wait_for 20 grep -q ' ready' "$T/csrattrs.log"
+pid=$(sed -n 's/.*csrattrs\[\([0-9]*\)\].* ready.*/\1/p' "$T/csrattrs.log")
+(
+	for _ in $(seq 200); do
+		send_get plain csrattrs
+	done >"$T/during"
+) &
+sender=$!
+sleep 0.2
+kill -TERM "$pid"
+wait "$sender"
+is "a restart loses no request" "$(grep -c '^0 200 ' "$T/during")" 200
+is "and there was one" "$(grep -c ' ready' "$T/csrattrs.log")" 2
+started="$started $(sed -n 's/.*csrattrs\[\([0-9]*\)\].* ready.*/\1/p' \
+	"$T/csrattrs.log" | tail -n 1)"
+done_testing
