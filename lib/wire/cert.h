@@ -34,7 +34,11 @@ struct cert {
 	struct cert_extension extension[CERT_MAX_EXTENSIONS];
 };
 
-/* Copies `der`.  Fails: FAIL_MALFORMED "cert".  The caller frees. */
+/*
+ * Copies `der`.  DER throughout, no extension twice, times of RFC 5280,
+ * 4.1.2.5 (GeneralizedTime before 2050 is let pass); what the extensions say
+ * is not looked at.  Fails: FAIL_MALFORMED "cert".  The caller frees.
+ */
 MUST_CHECK int cert_read(struct cert **cert, struct span der, struct fail *why);
 void cert_free(struct cert *cert);
 /* The extension of that NID, or NULL. */
@@ -63,7 +67,8 @@ void cert_pem_write(struct bytes *out, struct span der);
 /* DER of an X509, appended. */
 void cert_der_add(struct bytes *out, const X509 *x509);
 
-/* Upper hex, even length, no colons, of an INTEGER's content. */
+/* Upper hex, even length, no colons, of an INTEGER's content; a negative one
+ * with "-" before its magnitude. */
 char *cert_serial_text(struct span serial);
 /* Lower hex of the subject key identifier (KEYID), or NULL; caller frees. */
 char *cert_keyid_text(X509 *x509);

@@ -33,7 +33,11 @@ struct csrattrs {
 	size_t extensions;
 };
 
-/* Append the CsrAttrs DER; nothing when there is nothing to say (204). */
+/*
+ * Append the CsrAttrs DER; nothing when there is nothing to say (204).
+ * challengePassword stands in the list itself with either form; extensions
+ * without a value are in the template only.
+ */
 void csrattrs_write(struct bytes *der, const struct csrattrs *wish);
 
 #endif
