@@ -124,6 +124,15 @@ escape_read(struct bytes *value, const char *p)
 	return strlen(hex) == 2 && hex_read(value, hex) ? p + 2 : NULL;
 }
 
+static const char *
+not_escaped(struct fail *why)
+{
+	(void)fail(why, FAIL_MALFORMED, "dn-rule",
+	    "RFC 4514, 2.4: , + \" \\ < > ; # are written with a \\ before "
+	    "them");
+	return NULL;
+}
+
 /* A value up to an unescaped comma, blanks around it dropped. */
 static const char *
 value_read(struct bytes *value, const char *p, struct fail *why)
@@ -131,28 +140,22 @@ value_read(struct bytes *value, const char *p, struct fail *why)
 	size_t keep = 0;
 
 	p += strspn(p, " ");
+	/* RFC 4514, 2.4: "#" would begin the hexadecimal form. */
 	if (*p == '#')
-		p = ";"; /* RFC 4514, 2.4: hexadecimal form: not for people */
+		return not_escaped(why);
 	while (*p != '\0' && *p != ',') {
 		bool blank = *p == ' ';
 
 		if (*p == '\\') {
 			if ((p = escape_read(value, p + 1)) == NULL)
-				break;
+				return not_escaped(why);
 		} else if (special((uint8_t)*p)) {
-			p = NULL;
-			break;
+			return not_escaped(why);
 		} else {
 			bytes_addc(value, *p++);
 		}
 		if (!blank)
 			keep = value->len;
-	}
-	if (p == NULL) {
-		(void)fail(why, FAIL_MALFORMED, "dn-rule",
-		    "RFC 4514, 2.4: , + \" \\ < > ; # are written with a \\ "
-		    "before them");
-		return NULL;
 	}
 	if (keep < value->len) {
 		value->len = keep;
