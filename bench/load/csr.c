@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <openssl/pem.h>
 #include <openssl/pkcs7.h>
 #include <openssl/rand.h>
 #include <openssl/rsa.h>
@@ -111,7 +112,7 @@ device_name(const struct options *o, uint32_t run, size_t i)
 {
 	if (o->cn != NULL)
 		return str_dup(o->cn);
-	if (o->pairs != NULL)
+	if (o->pairs != NULL || o->out != NULL)
 		return str_fmt("%s-%zu", o->prefix, i);
 	return str_fmt("%s-%08x-%06zu", o->prefix, run, i);
 }
@@ -156,30 +157,57 @@ pool_free(struct pool *pool)
 	free(pool->key);
 }
 
-bool
-answer_ok(struct span body, EVP_PKEY *key)
+static PKCS7 *
+answer_read(struct span body)
 {
 	struct bytes der = {0};
 	struct fail why = {0};
 	PKCS7 *p7 = NULL;
 	const uint8_t *p;
-	bool ok = false;
 
 	if (base64_read(&der, body, &why) == 0) {
 		p = der.data;
 		p7 = d2i_PKCS7(NULL, &p, (long)der.len);
 	}
-	if (p7 != NULL && PKCS7_type_is_signed(p7)) {
-		STACK_OF(X509) *certs = p7->d.sign->cert;
+	bytes_free(&der);
+	if (p7 != NULL && !PKCS7_type_is_signed(p7)) {
+		PKCS7_free(p7);
+		p7 = NULL;
+	}
+	return p7;
+}
 
-		ok = key == NULL && sk_X509_num(certs) > 0;
-		for (int i = 0; i < sk_X509_num(certs) && !ok; i++) {
-			EVP_PKEY *k = X509_get0_pubkey(sk_X509_value(certs, i));
+bool
+answer_ok(struct span body, EVP_PKEY *key)
+{
+	PKCS7 *p7 = answer_read(body);
+	STACK_OF(X509) *certs = p7 != NULL ? p7->d.sign->cert : NULL;
+	bool ok = key == NULL && sk_X509_num(certs) > 0;
 
-			ok = k != NULL && EVP_PKEY_eq(k, key) == 1;
-		}
+	for (int i = 0; i < sk_X509_num(certs) && !ok; i++) {
+		EVP_PKEY *k = X509_get0_pubkey(sk_X509_value(certs, i));
+
+		ok = k != NULL && EVP_PKEY_eq(k, key) == 1;
 	}
 	PKCS7_free(p7);
-	bytes_free(&der);
 	return ok;
+}
+
+void
+pair_write(const char *dir, size_t n, struct span body, EVP_PKEY *key)
+{
+	char *cert_path = str_fmt("%s/%zu.pem", dir, n);
+	char *key_path = str_fmt("%s/%zu.key", dir, n);
+	FILE *cert = fopen(cert_path, "w"), *k = fopen(key_path, "w");
+	PKCS7 *p7 = answer_read(body);
+
+	if (cert == NULL || k == NULL || p7 == NULL ||
+	    !PEM_write_X509(cert, sk_X509_value(p7->d.sign->cert, 0)) ||
+	    !PEM_write_PrivateKey(k, key, NULL, NULL, 0, NULL, NULL))
+		die("cannot write %s", cert_path);
+	(void)fclose(cert);
+	(void)fclose(k);
+	PKCS7_free(p7);
+	free(cert_path);
+	free(key_path);
 }

@@ -27,7 +27,7 @@ enum trouble {
 
 struct options {
 	const char *url, *method, *body, *type, *cacert, *cert, *key, *user;
-	const char *alg, *cn, *prefix, *tls, *pairs;
+	const char *alg, *cn, *prefix, *tls, *pairs, *out;
 	struct bytes headers; /* further request headers, with line ends */
 	char host[256], port[16], path[1024];
 	int connections, pool, keys, pin;
@@ -55,6 +55,8 @@ void pool_make(struct pool *pool, const struct options *o);
 void pool_free(struct pool *pool);
 /* The body is a certs-only answer with a certificate for `key`. */
 bool answer_ok(struct span body, EVP_PKEY *key);
+/* The certificate of an answer and its key, as DIR/N.pem and DIR/N.key. */
+void pair_write(const char *dir, size_t n, struct span body, EVP_PKEY *key);
 
 /* One connection and the answer on it. */
 struct client {

@@ -128,8 +128,12 @@ device(void *arg)
 		if (c.connect_s > 0)
 			stats_connect(&stats, c.connect_s, c.resumed);
 		stats_answer(&stats, when_clock() - start, c.status, trouble);
-		if (trouble == 0 && c.status == 200)
+		if (trouble == 0 && c.status == 200) {
+			if (opt.out != NULL)
+				pair_write(
+				    opt.out, i, c.body, pool.shot[i].key);
 			break;
+		}
 		sleep_until(
 		    when_clock() + (c.retry_after > 0 ? c.retry_after : 1));
 	}
@@ -179,6 +183,7 @@ usage(void)
 	    "  --storm           -p devices at once, each until it has its\n"
 	    "                    certificate, obeying Retry-After\n"
 	    "  --pairs DIR       storm: device N shows DIR/N.pem, DIR/N.key\n"
+	    "  --out DIR         storm: keep each certificate and key there\n"
 	    "  --check           parse each answer, compare the key\n"
 	    "  --csr-alg A       p256 p384 rsa2048 rsa3072 ed25519\n"
 	    "  --csr-keys N      keys in the pool (32)\n"
@@ -241,6 +246,7 @@ enum {
 	O_CHECK,
 	O_STORM,
 	O_PAIRS,
+	O_OUT,
 	O_INSECURE
 };
 
@@ -350,6 +356,9 @@ option_long(int ch)
 	case O_PAIRS:
 		opt.pairs = optarg;
 		return;
+	case O_OUT:
+		opt.out = optarg;
+		return;
 	case O_INSECURE:
 		opt.insecure = true;
 		return;
@@ -369,7 +378,8 @@ main(int argc, char **argv)
 	    {"pin", 1, NULL, O_PIN}, {"json", 0, NULL, O_JSON},
 	    {"type", 1, NULL, O_TYPE}, {"check", 0, NULL, O_CHECK},
 	    {"storm", 0, NULL, O_STORM}, {"pairs", 1, NULL, O_PAIRS},
-	    {"insecure", 0, NULL, O_INSECURE}, {NULL, 0, NULL, 0}};
+	    {"out", 1, NULL, O_OUT}, {"insecure", 0, NULL, O_INSECURE},
+	    {NULL, 0, NULL, 0}};
 	double counted;
 	int ch;
 
