@@ -65,8 +65,8 @@ conf_key_allowed(struct bytes *out, const struct conf_key *key)
 	    [CONF_SIZE] = "a size in quotes (k M G)",
 	    [CONF_WORD] = "a word in quotes",
 	    [CONF_STRINGS] = "a text in quotes, or several: (\"a\", \"b\")",
-	    [CONF_GROUP] = "a group: { … }",
-	    [CONF_LIST] = "a list of groups: ( { … }, { … } )",
+	    [CONF_GROUP] = "a group: { ... }",
+	    [CONF_LIST] = "a list of groups: ( { ... }, { ... } )",
 	};
 
 	if (key->form != NULL) {

@@ -188,9 +188,11 @@ check_kind(const struct endpoint *e, const struct allow *rule, struct fail *why)
 		return refuse(why, e, rule->where,
 		    "allow: a rule has either own or issuer");
 	if (rule->issuer == NULL &&
-	    (rule->crl != NULL || rule->intermediates != NULL))
+	    (rule->crl != NULL || rule->intermediates != NULL ||
+		rule->subject_text != NULL))
 		return refuse(why, e, rule->where,
-		    "allow: crl and intermediates are for issuer only");
+		    "allow: crl, intermediates and subject are for issuer "
+		    "only");
 	if (check_file(e, rule, "issuer", rule->issuer, why) != 0 ||
 	    check_file(e, rule, "intermediates", rule->intermediates, why) !=
 		0 ||

@@ -15,7 +15,7 @@ static const struct conf_key rdn_keys[] = {
 	.type = CONF_STRING,
 	.offset = offsetof(struct rdn_rule, type),
 	.required = true,
-	.text = "attribute type: CN, serialNumber, O, … or a dotted OID",
+	.text = "attribute type: CN, serialNumber, O, ... or a dotted OID",
 	.ok = profile_is_type,
 	.form = "CN serialNumber C ST L O OU street DC UID title GN SN "
 		"emailAddress dnQualifier pseudonym organizationIdentifier or "
