@@ -222,8 +222,7 @@ challenge(struct csr *csr, struct span *extensions, struct span value,
 		    "RFC 2985, 5.4.1: challengePassword is no PrintableString "
 		    "or UTF8String");
 	for (rest = text; rest.len > 0; n++)
-		if (!utf8_next(&rest, &c) || utf8_control(c) ||
-		    utf8_nonchar(c) ||
+		if (!utf8_next(&rest, &c) || c == 0 ||
 		    (tag == DER_PRINTABLE && !printable_ok(c)))
 			return attrs_refused(why,
 			    "RFC 2985, 5.4.1: challengePassword has a "
@@ -231,7 +230,7 @@ challenge(struct csr *csr, struct span *extensions, struct span value,
 			    "out of its type");
 	if (n < 1 || n > CHALLENGE_MAX)
 		return attrs_refused(why, "RFC 2985, 5.4.1: challengePassword "
-		                          "is empty or longer than "
+					  "is empty or longer than "
 					  "255 characters");
 	csr->challenge = mem_dup(text.data, text.len);
 	return 0;

@@ -30,7 +30,9 @@ struct csr {
 	GENERAL_NAMES *san;         /* NULL: none asked */
 	struct pubkey key;          /* spans in der */
 	int hash;                   /* NID_sha256 …; NID_undef for EdDSA */
-	char *challenge;            /* challengePassword, UTF-8, or NULL */
+	/* challengePassword, UTF-8, or NULL.  A secret.  No NUL is in it, but
+	 * control characters may be (RFC 9148, A.2 has some). */
+	char *challenge;
 	bool attributes_absent; /* RFC 2986 wants the field; it was missing */
 
 	/* What extensionRequest asks for. */

@@ -5,6 +5,7 @@
 #ifndef MICROCA_TEST_MADE_H
 #define MICROCA_TEST_MADE_H
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -131,6 +132,64 @@ put_key_spki(struct bytes *out, EVP_PKEY *key)
 		abort();
 	bytes_add(out, der, (size_t)len);
 	OPENSSL_free(der);
+}
+
+/* CN=test */
+#define SUBJECT_HEX "300f310d300b06035504030c0474657374"
+
+/* CertificationRequestInfo; `attributes` are whole elements. */
+MADE void
+put_info(struct bytes *out, const char *subject_hex, EVP_PKEY *key,
+    struct span attributes)
+{
+	struct bytes b = {0};
+
+	put_hex(&b, "020100");
+	put_hex(&b, subject_hex);
+	put_key_spki(&b, key);
+	der_put(&b, DER_CONTEXT_CONS(0), attributes);
+	wrap(&b, DER_SEQUENCE);
+	put_part(out, &b);
+}
+
+MADE void
+put_signature(
+    struct bytes *out, EVP_PKEY *key, const EVP_MD *md, struct span data)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t signature[1024];
+	size_t len = sizeof(signature);
+
+	if (EVP_DigestSignInit(ctx, NULL, md, NULL, key) != 1 ||
+	    EVP_DigestSign(ctx, signature, &len, data.data, data.len) != 1)
+		abort();
+	bytes_add(out, signature, len);
+	EVP_MD_CTX_free(ctx);
+}
+
+/* CertificationRequest of its three parts. */
+MADE void
+put_request(struct bytes *out, struct span info, const char *oid,
+    const char *parameters, struct span signature)
+{
+	struct bytes b = {0};
+
+	bytes_add(&b, info.data, info.len);
+	put_algorithm(&b, oid, parameters);
+	put_bits(&b, signature);
+	wrap(&b, DER_SEQUENCE);
+	put_part(out, &b);
+}
+
+/* `info` signed by a P-256 key with SHA-256. */
+MADE void
+put_signed(struct bytes *out, struct span info, EVP_PKEY *p256)
+{
+	struct bytes signature = {0};
+
+	put_signature(&signature, p256, EVP_sha256(), info);
+	put_request(out, info, OID_ECDSA_SHA256, "", span_of(&signature));
+	bytes_free(&signature);
 }
 
 #endif
