@@ -11,29 +11,36 @@
 #include "lib/ca/settings.h"
 #include "lib/wire/cert.h"
 
+/* Immutable once made, so requests share it without a lock. */
 struct authority {
 	STACK_OF(X509) * chain; /* issuer first, root last */
 	X509 *issuer;           /* chain[0], borrowed */
 	EVP_PKEY *key;          /* its public key, borrowed */
 	struct cert *cert;      /* taken apart */
 	char *keyid;            /* KEYID */
+	/* While every certificate of the chain is valid, Unix s. */
 	int64_t not_before, not_after;
-	int64_t path_length; /* -1: no limit */
+	int64_t path_length; /* what the chain leaves below us; -1: no limit */
 	bool constrained;    /* some certificate of the chain has name
 	                          constraints */
 	X509_EXTENSION *aki; /* for what we issue */
+	uint8_t (*spki_sha256)[SHA256_LEN]; /* of each key of the chain */
 };
 
 /*
  * Read, and check: cA, keyCertSign, subject key identifier, each certificate
- * signed by the next, the last self-signed, no critical extension unknown, no
- * SHA-1.  Not the time, which changes: authority_usable().  Fails: FAIL_BUSY
+ * signed by the next, the last self-signed, path lengths kept, no critical
+ * extension unknown, no SHA-1, no weak key.  Not the time, which changes: authority_usable().  Fails: FAIL_BUSY
  * "issuer-absent", FAIL_CONFIG "issuer-cert".
  */
 MUST_CHECK int authority_read(
     struct authority **authority, const char *path, struct fail *why);
+/* The same from certificates in memory; copies references. */
+MUST_CHECK int authority_make(struct authority **authority,
+    const STACK_OF(X509) * chain, struct fail *why);
 void authority_free(struct authority *authority);
-/* Valid at `now`?  FAIL_BUSY "issuer-time", "clock". */
+/* Valid at `now`?  FAIL_BUSY "issuer-time" after its end; "clock" before its
+ * begin: a certificate from the future says that the clock is wrong. */
 MUST_CHECK int authority_usable(
     const struct authority *authority, int64_t now, struct fail *why);
 /*
@@ -47,9 +54,19 @@ MUST_CHECK int authority_profile_ok(const struct authority *authority,
 MUST_CHECK int authority_names_ok(
     const struct authority *authority, X509 *cert, struct fail *why);
 
+/* Is it the subject, or the key, of one of the chain's certificates? */
+bool authority_has_name(
+    const struct authority *authority, const X509_NAME *name);
+bool authority_has_key(
+    const struct authority *authority, const uint8_t spki_sha256[SHA256_LEN]);
+
 /*
  * Make a checked chain the CA's own: state/issuer.pem, then public/chain.pem
- * and every endpoint's client-CA bundle.
+ * and every endpoint's client-CA bundle.  A bundle holds our own chain when a
+ * rule takes our certificates, and the files of each rule's foreign CA; without
+ * any rule our own chain, so that the web server has something to start with.
+ * authority_install() checks as authority_make() does.  Fails: FAIL_CONFIG
+ * "issuer-cert", a rule's file; FAIL_BROKEN when a file cannot be written.
  */
 MUST_CHECK int authority_install(
     const struct settings *settings, STACK_OF(X509) * chain, struct fail *why);

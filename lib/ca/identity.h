@@ -14,9 +14,12 @@
 #include "lib/ca/ca.h"
 #include "lib/wire/request.h"
 
+/* Shared by all requests of the same client while its verdict is remembered:
+ * nobody changes one. */
 struct identity {
-	char *requester; /* "own:CN=…" "ra:…": as the audit names it */
-	char *owner;     /* what holds the names it is given (store.h) */
+	unsigned refs;
+	char *requester; /* "own:CN=… serial …", "foreign:CN=…", "ra:CN=…" */
+	char *owner; /* what holds the names it is given (store.h) */
 	const struct allow
 	    *allow;         /* borrowed from the ca: the rule that fits */
 	X509_NAME *subject; /* of the certificate */
@@ -33,13 +36,23 @@ struct identity {
  * Fails: FAIL_DENIED "auth-none", "auth-config", "client-expired",
  * "client-notyet", "client-revoked", "client-untrusted", "client-label",
  * "client-usage", "client-isca", "client-cert", "client-path", "client-name",
- * "client-unknown"; FAIL_BUSY from the store.  The caller frees.
+ * "client-unknown"; FAIL_BUSY "client-crl" (a rule's CRL is absent, unreadable
+ * or too old), "issuer-absent", and what the store says.  The caller frees.
+ *
+ * "client-label": trusted here, but by no rule of this endpoint for this
+ * endpoint.  "client-untrusted": by no rule of any.
  */
 MUST_CHECK int identity_of(struct identity **who, struct ca *ca,
     const struct request *rq, struct fail *why);
 void identity_free(struct identity *who);
 
-struct identity_cache *identity_cache_new(void);
+/*
+ * The trust anchors of all rules and the remembered verdicts.  `authority`
+ * (NULL: none yet) is copied.  Fails: FAIL_CONFIG for a rule's files.
+ */
+MUST_CHECK int identity_cache_new(struct identity_cache **cache,
+    const struct settings *settings, const struct authority *authority,
+    struct fail *why);
 void identity_cache_free(struct identity_cache *cache);
 
 /* The administrator at the box, for `microca issue`: names "any". */

@@ -12,11 +12,20 @@
 #include "lib/ca/policy.h"
 
 /*
+ * All of it but the store: authority and clock, the request's key and name
+ * not the CA's own, a place in the queue for the token, serial, build, name
+ * constraints, signature, lint.  The caller frees.  Fails as below, without
+ * what the store says.
+ */
+MUST_CHECK int ca_certify(struct cert **cert, struct ca *ca,
+    const struct grant *grant, int64_t now, struct fail *why);
+
+/*
  * The certificate's DER, appended to `der`: a new one, or the recorded one
  * when the same request was answered within the repeat window.  Fails:
- * FAIL_BUSY ("clock", "issuer-time", "token-…", "db-…", "disk-full",
- * "random"), FAIL_DENIED ("name-taken", "quota", "name-constraint",
- * "validity"), FAIL_MALFORMED "key-reuse", FAIL_BROKEN ("lint", "sign-check",
+ * FAIL_BUSY ("clock", "issuer-absent", "issuer-cert", "issuer-time",
+ * "issuer-key", "token-…", "db-…", "disk-full", "random"), FAIL_DENIED
+ * ("name-taken", "name-policy", "quota", "name-constraint", "validity"), FAIL_MALFORMED "key-reuse", FAIL_BROKEN ("lint", "sign-check",
  * "build").
  */
 MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,

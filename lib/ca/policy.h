@@ -4,6 +4,17 @@
  * RFC 7030, 3.7: the CA's policy decides, never the request.  A struct grant is
  * that decision, and the only thing ca_issue() will sign.  Pure: no clock, no
  * store, no token.
+ *
+ * Names, by the rule that let the requester in:
+ * own (default): CN, serialNumber, UID and emailAddress that the request brings
+ *   are the identity's own; a CN may also be the serialNumber of an identity
+ *   that has no CN (IEEE 802.1AR).  A certificate of the endpoint's own profile
+ *   gets its very subject.  Every subjectAltName but an iPAddress is one of the
+ *   identity's, or a dNSName or URI that equals its CN; addresses move, so the
+ *   profile's rule alone decides about them.
+ * pattern: a registration authority; the CN asked for is there and matches.
+ * any: a registration authority without bounds but the profile's.
+ * What the profile fixes is the profile's, and bound by none of them.
  */
 #ifndef MICROCA_POLICY_H
 #define MICROCA_POLICY_H
@@ -17,7 +28,10 @@ struct grant {
 	char *owner;                   /* who holds the name from now on */
 	char *device;                  /* Azure device id, or NULL */
 	X509_NAME *subject;
-	GENERAL_NAMES *san; /* NULL: no subjectAltName */
+	GENERAL_NAMES *san;  /* NULL: no subjectAltName */
+	unsigned key_usage;  /* KU_* bits: the profile's that fit the key */
+	int64_t path_length; /* of a CA: the lesser of profile's and request's;
+	                        -1: no limit of their own */
 	bool renewal;
 	uint8_t renews[SHA256_LEN]; /* of the certificate renewed */
 	/* From the request, for the record: */
@@ -28,11 +42,13 @@ struct grant {
 
 /*
  * Decide what `who` gets for `csr` under rq->endpoint's profile.  The grant
- * keeps copies of all but `profile` and `csr`; the caller frees it.  Fails:
+ * keeps copies of all but `profile` and `csr`; the caller frees it.  At
+ * "simplereenroll" the names are those of the certificate shown, or it fails
+ * as policy_renewal() does, which must follow.  Fails:
  * FAIL_DENIED "profile-ca", "profile-ku", "profile-eku", "name-policy",
  * "ra-scope", "san-policy", "name-change"; FAIL_MALFORMED "dn-rule",
- * "csr-incomplete", "key-alg", "curve", "weak-key", "ext", "pop-link",
- * "san-count", "dn-empty".
+ * "csr-incomplete", "key-alg", "curve", "weak-key", "key-size", "ext",
+ * "pop-link", "san-count", "dn-empty".
  */
 MUST_CHECK int policy_grant(struct grant **grant, const struct identity *who,
     const struct request *rq, const char *operation, const struct csr *csr,

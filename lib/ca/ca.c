@@ -1,0 +1,284 @@
+#include "lib/ca/ca.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/file.h"
+#include "lib/ca/identity.h"
+
+#define RETRY_SECONDS 60
+
+struct ca_token {
+	unsigned refs;
+	struct key *key;
+	struct slots *slots;
+	char *place; /* what settings_key_place() said, as one text */
+};
+
+struct ca_records {
+	unsigned refs;
+	struct store *store;
+	char *url;
+};
+
+static unsigned
+hold(unsigned *refs)
+{
+	return __atomic_add_fetch(refs, 1, __ATOMIC_RELAXED);
+}
+
+static bool
+drop(unsigned *refs)
+{
+	return __atomic_sub_fetch(refs, 1, __ATOMIC_ACQ_REL) == 0;
+}
+
+/* ---- the token's key ---------------------------------------------------- */
+
+static void
+token_drop(struct ca_token *t)
+{
+	if (t == NULL || !drop(&t->refs))
+		return;
+	key_free(t->key);
+	slots_free(t->slots);
+	free(t->place);
+	free(t);
+}
+
+static char *
+place_text(const struct settings *s)
+{
+	const struct conf_strings *env = &s->ca.module_environment;
+	struct bytes text = {0};
+
+	bytes_addf(&text, "%s\n%s\n%s\n%s", s->ca.key,
+	    s->ca.module != NULL ? s->ca.module : "",
+	    s->ca.pin_file != NULL ? s->ca.pin_file : "", s->state);
+	for (size_t i = 0; i < env->n; i++)
+		bytes_addf(&text, "\n%s", env->text[i]);
+	return (char *)text.data;
+}
+
+/* Waiting for the token must leave workers to answer the others. */
+static unsigned
+waiters(const struct settings *s)
+{
+	unsigned threads = s->threads > 0 ? (unsigned)s->threads : 1;
+
+	return threads > 16 ? threads - 8 : (threads + 1) / 2;
+}
+
+static int
+token_open(struct ca_token **token, const struct settings *s, struct fail *why)
+{
+	struct ca_token *t = mem_new(sizeof(*t));
+	struct key_place place = settings_key_place(s);
+	char *path = file_path(s->state, "slots");
+	int rc = -1;
+
+	t->refs = 1;
+	t->place = place_text(s);
+	if (slots_open(&t->slots, path, waiters(s), why) == 0 &&
+	    key_open(&t->key, &place, why) == 0) {
+		*token = t;
+		rc = 0;
+	} else {
+		token_drop(t);
+	}
+	free(path);
+	return rc;
+}
+
+/* The old one's, moved when its place is another now. */
+static int
+token_share(struct ca_token **token, struct ca_token *old,
+    const struct settings *s, struct fail *why)
+{
+	struct key_place place;
+	char *text = place_text(s);
+
+	if (strcmp(text, old->place) != 0) {
+		place = settings_key_place(s);
+		if (key_move(old->key, &place, why) != 0) {
+			free(text);
+			return -1;
+		}
+		free(old->place);
+		old->place = text;
+	} else {
+		free(text);
+	}
+	(void)hold(&old->refs);
+	*token = old;
+	return 0;
+}
+
+/* ---- the store ---------------------------------------------------------- */
+
+static void
+records_drop(struct ca_records *r)
+{
+	if (r == NULL || !drop(&r->refs))
+		return;
+	store_free(r->store);
+	free(r->url);
+	free(r);
+}
+
+static int
+records_open(struct ca_records **records, struct ca_records *old,
+    const struct settings *s, struct fail *why)
+{
+	struct ca_records *r;
+
+	if (old != NULL && strcmp(old->url, s->store) == 0) {
+		(void)hold(&old->refs);
+		*records = old;
+		return 0;
+	}
+	r = mem_new(sizeof(*r));
+	r->refs = 1;
+	r->url = str_dup(s->store);
+	if (store_open(&r->store, s->store, false, (unsigned)s->connections,
+		s->disk_reserve, why) != 0) {
+		records_drop(r);
+		return -1;
+	}
+	*records = r;
+	return 0;
+}
+
+/* ---- the whole ---------------------------------------------------------- */
+
+/* Not to have one is said to each request, and to health. */
+static void
+read_authority(struct ca *ca)
+{
+	char *path = settings_issuer_path(ca->settings);
+
+	if (authority_read(&ca->authority, path, &ca->authority_why) != 0) {
+		ca->authority_why.kind = FAIL_BUSY;
+		ca->authority_why.retry = RETRY_SECONDS;
+	}
+	free(path);
+}
+
+static int
+profiles_fit(const struct ca *ca, struct fail *why)
+{
+	const struct endpoint *all = ca->settings->endpoints.item;
+
+	for (size_t i = 0; i < ca->settings->endpoints.n; i++)
+		if (ca->authority != NULL && all[i].profile != NULL &&
+		    authority_profile_ok(ca->authority, all[i].profile, why) !=
+			0)
+			return -1;
+	return 0;
+}
+
+static int
+open_key(struct ca *ca, struct ca *old, struct fail *why)
+{
+	struct ca_token *shared = old != NULL ? old->token : NULL;
+
+	if ((shared != NULL ? token_share(&ca->token, shared, ca->settings, why)
+			    : token_open(&ca->token, ca->settings, why)) != 0)
+		return -1;
+	ca->key = ca->token->key;
+	ca->slots = ca->token->slots;
+	return 0;
+}
+
+static int
+open_all(struct ca *ca, struct ca *old, struct fail *why)
+{
+	read_authority(ca);
+	if ((ca->need & CA_KEY) != 0 &&
+	    (profiles_fit(ca, why) != 0 ||
+		identity_cache_new(
+		    &ca->identities, ca->settings, ca->authority, why) != 0))
+		return -1;
+	if ((ca->need & CA_STORE) != 0) {
+		if (records_open(&ca->records,
+			old != NULL ? old->records : NULL, ca->settings,
+			why) != 0)
+			return -1;
+		ca->store = ca->records->store;
+	}
+	if ((ca->need & CA_KEY) != 0)
+		return open_key(ca, old, why);
+	return 0;
+}
+
+int
+ca_open(struct ca **ca, const char *conf, unsigned need, struct ca *old,
+    struct fail *why)
+{
+	struct ca *c = mem_new(sizeof(*c));
+
+	c->refs = 1;
+	c->need = need;
+	(void)pthread_mutex_init(&c->lock, NULL);
+	if (settings_read(&c->settings, conf, why) != 0 ||
+	    open_all(c, old, why) != 0) {
+		ca_drop(c);
+		return -1;
+	}
+	*ca = c;
+	return 0;
+}
+
+struct ca *
+ca_hold(struct ca *ca)
+{
+	(void)hold(&ca->refs);
+	return ca;
+}
+
+void
+ca_drop(struct ca *ca)
+{
+	if (ca == NULL || !drop(&ca->refs))
+		return;
+	token_drop(ca->token);
+	records_drop(ca->records);
+	identity_cache_free(ca->identities);
+	authority_free(ca->authority);
+	EVP_PKEY_free(ca->matched);
+	settings_free(ca->settings);
+	(void)pthread_mutex_destroy(&ca->lock);
+	free(ca);
+}
+
+/* A key compared before is known by its address: `matched` keeps it alive. */
+static bool
+matches(struct ca *ca, EVP_PKEY *public)
+{
+	bool known;
+
+	(void)pthread_mutex_lock(&ca->lock);
+	known = ca->matched == public;
+	if (!known && EVP_PKEY_eq(public, ca->authority->key) == 1 &&
+	    EVP_PKEY_up_ref(public) == 1) {
+		EVP_PKEY_free(ca->matched);
+		ca->matched = public;
+		known = true;
+	}
+	(void)pthread_mutex_unlock(&ca->lock);
+	return known;
+}
+
+int
+ca_key_ok(EVP_PKEY **public, struct ca *ca, struct fail *why)
+{
+	if (key_public(public, ca->key, why) != 0)
+		return -1;
+	if (matches(ca, *public))
+		return 0;
+	EVP_PKEY_free(*public);
+	*public = NULL;
+	fail(why, FAIL_BUSY, "issuer-key",
+	    "the issuing certificate is not that of the CA's key");
+	return fail_retry(why, RETRY_SECONDS);
+}

@@ -1,0 +1,288 @@
+#include "lib/ca/issue.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/when.h"
+#include "lib/ca/build.h"
+#include "lib/ca/lint.h"
+#include "lib/wire/name.h"
+#include "lib/wire/san.h"
+
+/* ---- certify ------------------------------------------------------------ */
+
+static int
+authority_ok(const struct ca *ca, int64_t now, struct fail *why)
+{
+	if (ca->authority == NULL) {
+		*why = ca->authority_why;
+		return -1;
+	}
+	if (ca->key == NULL)
+		return fail(why, FAIL_BROKEN, "build",
+		    "this program does not hold the CA's key");
+	return authority_usable(ca->authority, now, why);
+}
+
+/* The CA's own key and names are nobody else's. */
+static int
+not_ours(const struct authority *authority, const struct grant *grant,
+    struct fail *why)
+{
+	if (authority_has_key(authority, grant->csr->key.sha256))
+		return fail(why, FAIL_MALFORMED, "key-reuse",
+		    "the key of the request is a CA's own");
+	if (authority_has_name(authority, grant->subject))
+		return fail(why, FAIL_DENIED, "name-policy",
+		    "the subject of the request is a CA's own");
+	for (int i = 0; i < sk_GENERAL_NAME_num(grant->san); i++) {
+		GENERAL_NAME *name = sk_GENERAL_NAME_value(grant->san, i);
+
+		if (name->type == GEN_DIRNAME &&
+		    authority_has_name(authority, name->d.directoryName))
+			return fail(why, FAIL_DENIED, "name-policy",
+			    "a subjectAltName of the request is a CA's own");
+	}
+	return 0;
+}
+
+/* key_sign_cert() verifies with the token's public half; so this must be the
+ * issuing certificate's, before and after: the token may have come back with
+ * another key in between. */
+static int
+sign_checked(
+    X509 *x509, struct ca *ca, const struct profile *p, struct fail *why)
+{
+	EVP_PKEY *before = NULL, *after = NULL;
+	int rc = -1;
+
+	if (ca_key_ok(&before, ca, why) == 0 &&
+	    key_sign_cert(ca->key, x509, profile_hash(p), why) == 0 &&
+	    ca_key_ok(&after, ca, why) == 0)
+		rc = 0;
+	EVP_PKEY_free(before);
+	EVP_PKEY_free(after);
+	return rc;
+}
+
+static int
+sign(X509 *x509, struct ca *ca, const struct profile *p, struct fail *why)
+{
+	int rc;
+
+	if (slots_enter(ca->slots, why) != 0)
+		return -1;
+	rc = sign_checked(x509, ca, p, why);
+	slots_leave(ca->slots, rc == 0);
+	return rc;
+}
+
+/* From here on only the octets count: what was encoded is read back. */
+static int
+read_back(struct cert **cert, X509 *x509, struct fail *why)
+{
+	struct bytes der = {0};
+	int rc;
+
+	cert_der_add(&der, x509);
+	rc = cert_read(cert, span_of(&der), why);
+	bytes_free(&der);
+	if (rc == 0)
+		return 0;
+	fail_cause(why, "%s", why->text);
+	return fail(why, FAIL_BROKEN, "lint",
+	    "the certificate failed our own check: it cannot be read");
+}
+
+int
+ca_certify(struct cert **cert, struct ca *ca, const struct grant *grant,
+    int64_t now, struct fail *why)
+{
+	uint8_t serial[SERIAL_LEN];
+	struct cert *made = NULL;
+	X509 *x509 = NULL;
+	int rc = -1;
+
+	if (authority_ok(ca, now, why) != 0 ||
+	    not_ours(ca->authority, grant, why) != 0 ||
+	    build_serial(serial, now, why) != 0 ||
+	    build_cert(&x509, ca->authority, grant, serial, now, why) != 0 ||
+	    authority_names_ok(ca->authority, x509, why) != 0 ||
+	    sign(x509, ca, grant->profile, why) != 0 ||
+	    read_back(&made, x509, why) != 0)
+		goto out;
+	if (lint_cert(made, ca->authority, grant, now, why) == 0) {
+		*cert = made;
+		made = NULL;
+		rc = 0;
+	}
+out:
+	cert_free(made);
+	X509_free(x509);
+	return rc;
+}
+
+/* ---- record ------------------------------------------------------------- */
+
+/* Endpoint, operation, client, CSR: the same request has the same answer. */
+static void
+request_key(uint8_t key[SHA256_LEN], const struct grant *g)
+{
+	struct bytes b = {0};
+
+	bytes_add(&b, g->endpoint, strlen(g->endpoint) + 1);
+	bytes_add(&b, g->operation, strlen(g->operation) + 1);
+	if (g->has_client)
+		bytes_add(&b, g->client_sha256, SHA256_LEN);
+	else
+		bytes_add(&b, g->requester, strlen(g->requester) + 1);
+	bytes_add(&b, g->csr->sha256, SHA256_LEN);
+	sha256(key, span_of(&b));
+	bytes_free(&b);
+}
+
+/* Everything but the strings is borrowed from certificate and grant. */
+static void
+record_fill(struct record *r, const struct ca *ca, const struct cert *cert,
+    const struct grant *g, int64_t now)
+{
+	r->serial = cert_serial_text(cert->serial);
+	r->issuer = str_dup(ca->authority->keyid);
+	r->subject = name_text(g->subject);
+	r->san = san_text(g->san);
+	bytes_add(&r->der, cert->der.data, cert->der.len);
+	memcpy(r->sha256, cert->sha256, SHA256_LEN);
+	r->profile = str_dup(g->profile->name);
+	r->endpoint = str_dup(g->endpoint);
+	r->operation = str_dup(g->operation);
+	r->requester = str_dup(g->requester);
+	r->owner = str_dup(g->owner);
+	r->device = str_dup(g->device);
+	memcpy(r->csr_sha256, g->csr->sha256, SHA256_LEN);
+	sha256(r->spki_sha256, cert->spki);
+	name_hash(r->subject_hash, g->subject);
+	request_key(r->request_key, g);
+	r->not_before = cert->not_before;
+	r->not_after = cert->not_after;
+	r->issued = now;
+	r->status = STORE_GOOD;
+}
+
+struct hexes {
+	char client[2 * SHA256_LEN + 1], csr[2 * SHA256_LEN + 1];
+	char spki[2 * SHA256_LEN + 1], cert[2 * SHA256_LEN + 1];
+};
+
+static void
+hex_of(char out[2 * SHA256_LEN + 1], const uint8_t hash[SHA256_LEN])
+{
+	hex_write(out, (struct span){hash, SHA256_LEN}, false);
+}
+
+/* Borrows from the record, the grant and `hex`. */
+static struct audit
+audit_of(const struct record *r, const struct grant *g, struct hexes *hex)
+{
+	hex_of(hex->client, g->client_sha256);
+	hex_of(hex->csr, r->csr_sha256);
+	hex_of(hex->spki, r->spki_sha256);
+	hex_of(hex->cert, r->sha256);
+	return (struct audit){
+	    .event = "issue",
+	    .request = g->request,
+	    .operation = g->operation,
+	    .endpoint = g->endpoint,
+	    .profile = r->profile,
+	    .peer = g->peer,
+	    .requester = g->requester,
+	    .client_sha256 = g->has_client ? hex->client : NULL,
+	    .csr_sha256 = hex->csr,
+	    .spki_sha256 = hex->spki,
+	    .subject = r->subject,
+	    .serial = r->serial,
+	    .cert_sha256 = hex->cert,
+	    .status = 200,
+	};
+}
+
+/* Record it; what goes out is it, or what the winner of a race got. */
+static int
+record(struct bytes *der, struct ca *ca, const struct cert *cert,
+    const struct grant *grant, int64_t now, struct fail *why)
+{
+	const struct store_rules rules = {
+	    .now = now,
+	    .repeat_window = ca->settings->repeat_window,
+	    .clock_slack = ca->settings->clock_slack,
+	    .max_live = grant->profile->max_live,
+	    .key_reuse = grant->profile->key_reuse,
+	    .renews = grant->renewal ? grant->renews : NULL,
+	};
+	struct bytes repeat = {0};
+	struct record r = {0};
+	struct audit entry;
+	struct hexes hex;
+	int rc;
+
+	record_fill(&r, ca, cert, grant, now);
+	entry = audit_of(&r, grant, &hex);
+	rc = store_issue(ca->store, &repeat, &r, &rules, &entry, why);
+	if (rc == 0 && repeat.len > 0)
+		bytes_add(der, repeat.data, repeat.len);
+	else if (rc == 0)
+		bytes_add(der, cert->der.data, cert->der.len);
+	bytes_free(&repeat);
+	record_free(&r);
+	return rc;
+}
+
+static int
+issue_once(struct bytes *der, struct ca *ca, const struct grant *grant,
+    struct fail *why)
+{
+	struct cert *cert = NULL;
+	int64_t now = when_now();
+	int rc = -1;
+
+	if (ca_certify(&cert, ca, grant, now, why) == 0)
+		rc = record(der, ca, cert, grant, now, why);
+	cert_free(cert);
+	return rc;
+}
+
+/* Answered already?  Before the token is troubled. */
+static int
+repeat_find(struct bytes *der, struct ca *ca, const struct grant *grant,
+    struct fail *why)
+{
+	int64_t window = ca->settings->repeat_window, now = when_now();
+	uint8_t key[SHA256_LEN];
+
+	if (window == 0)
+		return 0;
+	request_key(key, grant);
+	return store_repeat_find(
+	    ca->store, der, grant->csr->sha256, key, now - window, now, why);
+}
+
+int
+ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
+    struct fail *why)
+{
+	size_t had = der->len;
+
+	if (ca->store == NULL)
+		return fail(why, FAIL_BROKEN, "build",
+		    "this program has no store to record what it issues");
+	if (repeat_find(der, ca, grant, why) != 0)
+		return -1;
+	if (der->len > had)
+		return 0;
+	if (issue_once(der, ca, grant, why) == 0)
+		return 0;
+	if (strcmp(why->reason, "serial-clash") != 0)
+		return -1;
+	/* RFC 5280, 4.1.2.2: unique; once more with another. */
+	memset(why, 0, sizeof(*why));
+	return issue_once(der, ca, grant, why);
+}

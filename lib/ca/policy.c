@@ -1,0 +1,254 @@
+#include "lib/ca/policy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/ca/policy_names.h"
+
+int
+policy_names_of(const struct identity *who)
+{
+	return who->allow != NULL ? who->allow->names : NAMES_OWN;
+}
+
+/* RFC 5280, 4.2.1.3; RFC 8813, 3; RFC 8410, 5: the bits that this type of key
+ * can be used for. */
+static unsigned
+fitting(unsigned usage, const struct pubkey *key)
+{
+	if (key->type == PUBKEY_RSA)
+		return usage & ~(KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY |
+				   KU_DECIPHER_ONLY);
+	usage &= ~(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT);
+	if (key->type != PUBKEY_EC)
+		usage &=
+		    ~(KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY);
+	return usage;
+}
+
+static int
+key_usage_ok(struct grant *grant, const struct csr *csr, struct fail *why)
+{
+	const struct profile *p = grant->profile;
+
+	if (csr->has_key_usage && (csr->key_usage & ~p->key_usage) != 0)
+		return fail(why, FAIL_DENIED, "profile-ku",
+		    "RFC 5280, 4.2.1.3: profile %s does not grant the keyUsage "
+		    "asked for",
+		    p->name);
+	grant->key_usage = fitting(p->key_usage, &csr->key);
+	if (grant->key_usage == 0 && p->key_usage != 0)
+		return fail(why, FAIL_DENIED, "profile-ku",
+		    "RFC 5280, 4.2.1.3: no keyUsage of profile %s fits this "
+		    "type of key",
+		    p->name);
+	return 0;
+}
+
+static bool
+has_purpose(const struct profile *p, struct span oid)
+{
+	for (size_t i = 0; i < p->ext_key_usages; i++) {
+		const ASN1_OBJECT *o = p->ext_key_usage[i];
+		struct span own = {OBJ_get0_data(o), OBJ_length(o)};
+
+		if (span_equal(own, oid))
+			return true;
+	}
+	return false;
+}
+
+static int
+purposes_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+{
+	for (size_t i = 0; i < csr->ext_key_usages; i++)
+		if (!has_purpose(p, csr->ext_key_usage[i]))
+			return fail(why, FAIL_DENIED, "profile-eku",
+			    "RFC 5280, 4.2.1.12: profile %s does not grant the "
+			    "extKeyUsage asked for",
+			    p->name);
+	return 0;
+}
+
+static int
+basic_ok(struct grant *grant, const struct csr *csr, struct fail *why)
+{
+	const struct profile *p = grant->profile;
+
+	grant->path_length = p->ca ? p->path_length : -1;
+	if (csr->has_name_constraints)
+		return fail(why, FAIL_DENIED, "profile-ca",
+		    "RFC 5280, 4.2.1.10: constraints are not granted on "
+		    "request");
+	if (!csr->has_basic)
+		return 0;
+	/* RFC 5272, 3.1: what was asked is not turned round. */
+	if (csr->ca != p->ca)
+		return fail(why, FAIL_DENIED, "profile-ca",
+		    "RFC 5280, 4.2.1.9: profile %s issues %s CA certificates",
+		    p->name, p->ca ? "only" : "no");
+	if (csr->path_length < 0)
+		return 0;
+	if (p->path_length >= 0 && csr->path_length > p->path_length)
+		return fail(why, FAIL_DENIED, "profile-ca",
+		    "RFC 5280, 4.2.1.9: profile %s grants a path length of %d",
+		    p->name, p->path_length);
+	grant->path_length = csr->path_length;
+	return 0;
+}
+
+static int
+unknown_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+{
+	for (size_t i = 0; i < csr->unknowns; i++) {
+		/* RFC 5272, 3.1: a critical one is processed or refused. */
+		if (csr->unknown[i].critical)
+			return fail(why, FAIL_MALFORMED, "ext-critical",
+			    "RFC 5272, 3.1: unknown critical extension");
+		if (p->unknown_extensions == UNKNOWN_REFUSE)
+			return fail(why, FAIL_MALFORMED, "ext",
+			    "RFC 5272, 3.1: profile %s takes no unknown "
+			    "extensions",
+			    p->name);
+	}
+	return 0;
+}
+
+/* No front end hands over a channel binding yet, so no value can be checked:
+ * what is present and must be checked is refused. */
+static int
+pop_link_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+{
+	if (p->pop_link == POP_IGNORE)
+		return 0;
+	if (csr->challenge != NULL)
+		return fail(why, FAIL_MALFORMED, "pop-link",
+		    "RFC 7030, 3.5: the challengePassword cannot be compared "
+		    "with this TLS session");
+	if (p->pop_link == POP_REQUIRED)
+		return fail(why, FAIL_MALFORMED, "pop-link",
+		    "RFC 7030, 3.5: linking identity and proof of possession "
+		    "is required: challengePassword is missing");
+	return 0;
+}
+
+/* Letters, digits and the marks that Azure IoT Hub takes, up to 128. */
+static bool
+device_id_ok(const char *id)
+{
+	static const char marks[] = "-:.+%_#*?!(),=@;$'";
+	size_t len = strlen(id);
+
+	for (size_t i = 0; i < len; i++)
+		if (!(id[i] >= '0' && id[i] <= '9') &&
+		    !((id[i] | 0x20) >= 'a' && (id[i] | 0x20) <= 'z') &&
+		    strchr(marks, id[i]) == NULL)
+			return false;
+	return len > 0 && len <= 128;
+}
+
+/* SHA-256 is that of the subject's comparison form: renewals keep it. */
+static char *
+device_id_of(int from, const X509_NAME *subject)
+{
+	uint8_t hash[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	if (from == DEVICE_CN)
+		return name_value(subject, NID_commonName);
+	if (from == DEVICE_SERIAL)
+		return name_value(subject, NID_serialNumber);
+	name_hash(hash, subject);
+	hex_write(hex, (struct span){hash, sizeof(hash)}, false);
+	return str_dup(hex);
+}
+
+static int
+device_ok(struct grant *grant, struct fail *why)
+{
+	const struct profile *p = grant->profile;
+
+	if (!p->azure || p->device_id == DEVICE_NONE)
+		return 0;
+	grant->device = device_id_of(p->device_id, grant->subject);
+	if (grant->device == NULL)
+		return fail(why, FAIL_MALFORMED, "csr-incomplete",
+		    "profile %s wants in the subject: %s", p->name,
+		    p->device_id == DEVICE_CN ? "CN" : "serialNumber");
+	if (!device_id_ok(grant->device))
+		return fail(why, FAIL_DENIED, "name-policy",
+		    "profile %s: the name asked for cannot be a device id",
+		    p->name);
+	return 0;
+}
+
+/* Who, from where and with what, for the record. */
+static struct grant *
+grant_new(const struct identity *who, const struct request *rq,
+    const char *operation, const struct csr *csr)
+{
+	struct grant *grant = mem_new(sizeof(*grant));
+
+	grant->profile = rq->endpoint->profile;
+	grant->csr = csr;
+	grant->requester = str_dup(who->requester);
+	grant->owner = str_dup(who->owner);
+	grant->request = str_dup(rq->id);
+	grant->operation = str_dup(operation);
+	grant->endpoint = str_dup(rq->endpoint->name);
+	grant->peer = str_dup(rq->peer);
+	grant->has_client = rq->client_cert.len > 0;
+	memcpy(grant->client_sha256, who->sha256, SHA256_LEN);
+	return grant;
+}
+
+int
+policy_grant(struct grant **grant, const struct identity *who,
+    const struct request *rq, const char *operation, const struct csr *csr,
+    struct fail *why)
+{
+	struct grant *g = grant_new(who, rq, operation, csr);
+	const struct profile *p = g->profile;
+
+	/* RFC 7030, 4.2.2: another name only where a policy allows the very
+	 * change; none does. */
+	if (csr->has_change_subject) {
+		fail(why, FAIL_DENIED, "name-change",
+		    "RFC 7030, 4.2.2: ChangeSubjectName is not granted here");
+		goto out;
+	}
+	/* What is wrong with a renewal's names is said in a renewal's words. */
+	if (strcmp(operation, "simplereenroll") == 0 &&
+	    policy_renewal_names(p, who, csr, why) != 0)
+		goto out;
+	if (profile_key_ok(p, &csr->key, why) == 0 &&
+	    basic_ok(g, csr, why) == 0 && key_usage_ok(g, csr, why) == 0 &&
+	    purposes_ok(p, csr, why) == 0 && unknown_ok(p, csr, why) == 0 &&
+	    pop_link_ok(p, csr, why) == 0 &&
+	    policy_subject(&g->subject, p, who, csr, why) == 0 &&
+	    policy_san(&g->san, p, who, csr, why) == 0 &&
+	    device_ok(g, why) == 0) {
+		*grant = g;
+		return 0;
+	}
+out:
+	grant_free(g);
+	return -1;
+}
+
+void
+grant_free(struct grant *grant)
+{
+	if (grant == NULL)
+		return;
+	free(grant->requester);
+	free(grant->owner);
+	free(grant->device);
+	X509_NAME_free(grant->subject);
+	GENERAL_NAMES_free(grant->san);
+	free(grant->request);
+	free(grant->operation);
+	free(grant->endpoint);
+	free(grant->peer);
+	free(grant);
+}

@@ -1,0 +1,97 @@
+#include <string.h>
+
+#include "lib/base/when.h"
+#include "lib/ca/policy_names.h"
+#include "lib/wire/san.h"
+
+/* Is the certificate shown one of ours, of that profile? */
+static bool
+of_profile(const struct identity *who, const char *profile)
+{
+	return who->own && who->profile != NULL &&
+	       strcmp(who->profile, profile) == 0;
+}
+
+bool
+policy_is_renewal(
+    const struct identity *who, const struct request *rq, const struct csr *csr)
+{
+	return of_profile(who, rq->endpoint->profile->name) &&
+	       X509_NAME_cmp(who->subject, csr->subject) == 0;
+}
+
+static int
+window_ok(const struct profile *p, const struct identity *who, int64_t now,
+    struct fail *why)
+{
+	int64_t from = who->not_after - p->renewal_window;
+	char text[WHEN_LEN];
+
+	if (p->renewal_window == 0 || now >= from)
+		return 0;
+	when_write(text, from);
+	return fail(why, FAIL_DENIED, "window",
+	    "profile %s: this certificate can be renewed from %s on", p->name,
+	    text);
+}
+
+/* The new certificate carries the old one's names, in its octets. */
+static int
+keep_names(struct grant *grant, const struct identity *who, struct fail *why)
+{
+	X509_NAME *subject = X509_NAME_dup(who->subject);
+	GENERAL_NAMES *san = NULL;
+
+	if (subject != NULL && who->san != NULL)
+		san = sk_GENERAL_NAME_deep_copy(
+		    who->san, GENERAL_NAME_dup, GENERAL_NAME_free);
+	if (subject == NULL || (who->san != NULL && san == NULL)) {
+		X509_NAME_free(subject);
+		fail(why, FAIL_BROKEN, "build", "cannot copy the names");
+		return fail_openssl(why, "X509_NAME_dup");
+	}
+	X509_NAME_free(grant->subject);
+	GENERAL_NAMES_free(grant->san);
+	grant->subject = subject;
+	grant->san = san;
+	return 0;
+}
+
+int
+policy_renewal_names(const struct profile *profile, const struct identity *who,
+    const struct csr *csr, struct fail *why)
+{
+	if (!of_profile(who, profile->name))
+		return fail(why, FAIL_DENIED, "reenroll-issuer",
+		    "RFC 7030, 4.2.2: the certificate shown was not issued "
+		    "here under profile %s",
+		    profile->name);
+	/* RFC 7030, 4.2.2: subject and subjectAltName are identical to those
+	 * of the certificate that is renewed. */
+	if (X509_NAME_cmp(who->subject, csr->subject) != 0)
+		return fail(why, FAIL_DENIED, "reenroll-name",
+		    "RFC 7030, 4.2.2: subject is not the certificate's");
+	if (!san_equal(who->san, csr->san))
+		return fail(why, FAIL_DENIED, "reenroll-name",
+		    "RFC 7030, 4.2.2: subjectAltName is not the certificate's");
+	return 0;
+}
+
+int
+policy_renewal(struct grant *grant, const struct identity *who,
+    const struct csr *csr, int64_t now, struct fail *why)
+{
+	const struct profile *p = grant->profile;
+
+	if (policy_renewal_names(p, who, csr, why) != 0 ||
+	    window_ok(p, who, now, why) != 0)
+		return -1;
+	/* RFC 7030, 4.2.2: the same key renews, another rekeys. */
+	if (!p->key_reuse &&
+	    memcmp(who->spki_sha256, csr->key.sha256, SHA256_LEN) == 0)
+		return fail(why, FAIL_MALFORMED, "key-reuse",
+		    "RFC 7030, 4.2.2: profile %s wants a new key", p->name);
+	grant->renewal = true;
+	memcpy(grant->renews, who->sha256, SHA256_LEN);
+	return keep_names(grant, who, why);
+}
