@@ -116,7 +116,9 @@ rule_ok(const struct san_rule *rule, const GENERAL_NAME *name, struct fail *why)
 
 	if (rule == NULL)
 		return refuse(why, name, "the profile does not list this type");
-	if (name->type == GEN_IPADD && special_ip(name))
+	/* Only a pattern that names it lets such an address through. */
+	if (name->type == GEN_IPADD && rule->pattern == NULL &&
+	    special_ip(name))
 		return refuse(why, name,
 		    "an unspecified, loopback, multicast or broadcast address");
 	value = san_value(name);
