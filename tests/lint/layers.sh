@@ -29,9 +29,9 @@ for layer in $layers; do
 done
 ok "programs are not included by the library" \
 	sh -c '! grep -rnE "^#include \"(bin|cgi-bin)/" lib'
-ok "libp11.h has one reader" knows 'libp11\.h' lib/key/token.c
+ok "libp11.h has one reader" knows 'libp11\.h' lib/key/p11.c
 ok "fcgiapp.h has one reader" knows 'fcgiapp\.h' lib/web/fcgi.c
 ok "libconfig.h has one reader" knows 'libconfig\.h' lib/base/conf.c
 ok "jansson.h has one reader" knows 'jansson\.h' lib/base/json.c
-ok "sqlite3.h has one reader" knows 'sqlite3\.h' lib/store/sqlite.c
+ok "sqlite3.h has one reader" knows 'sqlite3\.h' lib/store/sqlite.h
 done_testing
