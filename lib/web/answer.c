@@ -140,7 +140,9 @@ answer_fail(struct bytes *out, const struct operation *op,
 		p.type = "text/plain; charset=utf-8";
 		bytes_addf(&text, "%s: ", why->reason);
 		text_escape(&text, span_str(why->text));
-		bytes_addf(&text, " (request %s)\n", rq->id);
+		if (rq->id[0] != '\0')
+			bytes_addf(&text, " (request %s)", rq->id);
+		bytes_addc(&text, '\n');
 		p.body = span_of(&text);
 	}
 	parts_write(out, &p);

@@ -323,7 +323,7 @@ serve_cgi(const struct operation *op, const char *conf, struct fail *why)
 		cgi_refuse(op, &e, why);
 	} else {
 		log_settings(op, live->ca->settings);
-		key_wait(live->ca, 10);
+		key_wait(live->ca, 2);
 		handle(op, live, &e);
 		rc = 0;
 	}

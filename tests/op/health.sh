@@ -48,7 +48,7 @@ mv "$T/chain.away" "$T/public/chain.pem"
 mv "$T/state/issuer.pem" "$T/issuer.away"
 is "no issuing certificate" "$(health) $(cat "$T/body")" "503 down"
 mv "$T/issuer.away" "$T/state/issuer.pem"
-sed 's/disk_reserve = "1M"/disk_reserve = "1000000G"/' "$CONF" >"$T/full.conf"
+sed 's/disk_reserve = "1M"/disk_reserve = "1000G"/' "$CONF" >"$T/full.conf"
 is "a full disk" "$(health MICROCA_CONF="$T/full.conf") $(cat "$T/body")" \
 	"503 down"
 rm -f "$T"/run/health-*

@@ -17,6 +17,8 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/microca-op.XXXXXX") || exit 1
 CONF=$T/microca.conf
 BIN=$BUILDDIR/cgi-bin
 EST=/.well-known/est
+CA_SUBJECT="CN=Op Test CA,O=Example"
+CA_EXTENSION= # one more extension of the CA's certificate
 tap_n=0
 tap_bad=0
 started=
@@ -111,8 +113,7 @@ profile() { # profile NAME MORE: one that takes what devices usually send
 	  key_usage = ("digitalSignature"); ext_key_usage = ("clientAuth");
 	  keys = ("p256", "p384", "rsa2048");
 	  subject = (
-	    { type = "CN"; from = "required"; pattern = "[A-Za-z0-9._ -]+"; },
-	    { type = "O"; from = "optional"; },
+	    { type = "CN"; from = "required"; pattern = "[A-Za-z0-9._-]+"; },
 	    { type = "serialNumber"; from = "optional"; } );
 	  san = ( { type = "dns"; }, { type = "ip"; } );
 	  $2 }
@@ -139,12 +140,13 @@ profiles_write() {
 	} >"$T/profiles.conf"
 }
 
-# One endpoint: endpoint NAME PORT PROFILE MORE
+# One endpoint: endpoint NAME PORT PROFILE MORE.  The manufacturer may name
+# devices as the profile lets it, but none that begins with X.
 endpoint() {
 	cat <<-END
 	{ name = "$1"; port = $2; profile = "$3"; $4
 	  allow = ( { own = ("$3"); },
-	    { issuer = "maker.pem"; names = "pattern [A-Za-z0-9._ -]+"; } ); }
+	    { issuer = "maker.pem"; names = "pattern [^X].*"; } ); }
 	END
 }
 
@@ -156,7 +158,7 @@ conf_write() { # conf_write KEY MORE
 		web_server_users = ("$(id -u)"); body_wait = "2s";
 		disk_reserve = "1M"; $2
 		ca = { key = "$1"; module = "$MODULE"; pin_file = "pin";
-		  key_type = "p256"; subject = "CN=Op Test CA,O=Example"; };
+		  key_type = "p256"; subject = "$CA_SUBJECT"; };
 		endpoints = (
 		END
 		endpoint device 8443 device 'labels = ("mute", "template");'
@@ -212,7 +214,7 @@ ca_certify() {
 	admin csr -o "$T/ca.csr" &&
 		printf '%s\n' basicConstraints=critical,CA:TRUE,pathlen:1 \
 			keyUsage=critical,keyCertSign,cRLSign \
-			subjectKeyIdentifier=hash >"$T/ca.ext" &&
+			subjectKeyIdentifier=hash "$CA_EXTENSION" >"$T/ca.ext" &&
 		openssl x509 -req -in "$T/ca.csr" -CA "$T/root.pem" \
 			-CAkey "$T/root.key" -CAcreateserial -days 1825 \
 			-extfile "$T/ca.ext" -out "$T/ca.pem" &&

@@ -5,7 +5,7 @@
 ca_make pem
 
 SAN=subjectAltName=DNS:dev1.example,IP:192.0.2.1
-csr dev1 /O=Plant/CN=dev1 -addext $SAN
+csr dev1 /CN=dev1/serialNumber=7 -addext $SAN
 post device simpleenroll maker-ra "$T/dev1.b64" >/dev/null
 certs | openssl x509 -out "$T/dev1.pem"
 
@@ -17,7 +17,7 @@ bad() { # bad NAME STATUS REASON post-arguments...
 	refused "$bad_name" "$bad_got" "$bad_status" "$bad_reason"
 }
 
-csr new /O=Plant/CN=dev1 -addext $SAN
+csr new /CN=dev1/serialNumber=7 -addext $SAN
 is "a device renews with a new key" \
 	"$(post device simplereenroll dev1 "$T/new.b64")" 200
 is "its type" "$(header Content-Type)" \
@@ -36,24 +36,24 @@ is "the same request again" \
 	"$(post device simplereenroll dev1 "$T/new.b64")" 200
 ok "gets the same certificate" cmp "$T/first" "$T/body"
 is "two are recorded" "$(issued)" 2
-is "and with the new one again" "$(csr newer /O=Plant/CN=dev1 \
+is "and with the new one again" "$(csr newer /CN=dev1/serialNumber=7 \
 	-addext $SAN && post device simplereenroll new "$T/newer.b64")" 200
 
-csr order /O=Plant/CN=dev1 \
+csr order /CN=dev1/serialNumber=7 \
 	-addext subjectAltName=IP:192.0.2.1,DNS:dev1.example
 is "SANs are a set" "$(post device simplereenroll dev1 "$T/order.b64")" 200
 
 # RFC 7030, 4.2.2: names stay.
-csr subject /O=Plant/CN=dev2 -addext $SAN
+csr subject /CN=dev2/serialNumber=7 -addext $SAN
 bad "another subject" 403 reenroll-name device simplereenroll dev1 \
 	"$T/subject.b64"
-csr order2 /CN=dev1/O=Plant -addext $SAN
+csr order2 /serialNumber=7/CN=dev1 -addext $SAN
 bad "another order" 403 reenroll-name device simplereenroll dev1 \
 	"$T/order2.b64"
-csr nosan /O=Plant/CN=dev1
+csr nosan /CN=dev1/serialNumber=7
 bad "a SAN removed" 403 reenroll-name device simplereenroll dev1 \
 	"$T/nosan.b64"
-csr more /O=Plant/CN=dev1 -addext $SAN,DNS:more.example
+csr more /CN=dev1/serialNumber=7 -addext $SAN,DNS:more.example
 bad "a SAN added" 403 reenroll-name device simplereenroll dev1 "$T/more.b64"
 
 # The key.
@@ -77,7 +77,7 @@ bad "GET's method" 415 type device simplereenroll dev1 "$T/new.b64" \
 	CONTENT_TYPE=text/plain
 serial=$(openssl x509 -in "$T/dev1.pem" -noout -serial | cut -d= -f2)
 admin revoke --reason superseded "$serial" >/dev/null
-csr last /O=Plant/CN=dev1 -addext $SAN
+csr last /CN=dev1/serialNumber=7 -addext $SAN
 bad "a revoked one" 403 client-revoked device simplereenroll dev1 \
 	"$T/last.b64"
 
