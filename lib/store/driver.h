@@ -26,9 +26,8 @@ struct db_options {
 	const char *place; /* what follows the scheme in the URL */
 	bool create;
 	unsigned connections;
-	double wait;   /* s: for a lock, a connection; 0: DB_WAIT */
-	bool full;     /* sync inside COMMIT: for comparison only */
-	bool unsynced; /* never sync: for proving that tests notice */
+	double wait; /* s: for a lock, a connection; 0: DB_WAIT */
+	bool full;   /* sync inside COMMIT: for comparison only */
 };
 #define DB_WAIT 10.0
 

@@ -75,16 +75,16 @@ store_audit(struct store *store, const struct audit *entry, bool durable,
 {
 	struct refusal_sum sums[SUMS];
 	int64_t now = when_now();
-	bool own;
-	size_t n;
+	bool scarce = store_space(store) < store->reserve, own;
+	size_t n = 0;
 
-	if (strcmp(entry->event, "refuse") == 0 &&
-	    store_space(store) < store->reserve) {
+	if (scarce && strcmp(entry->event, "refuse") == 0) {
 		refusals_drop(store->refusals, entry->reason);
 		return 0;
 	}
 	/* Before this one is counted: it may open the next minute. */
-	n = sums_take(sums, store, now, false);
+	if (!scarce)
+		n = sums_take(sums, store, now, false);
 	own = !entry->unknown || refusals_admit(store->refusals, entry, now);
 	if (!own && n == 0)
 		return 0;

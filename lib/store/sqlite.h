@@ -37,7 +37,7 @@ struct sqlite_db {
 	struct db base;
 	char *path, *folder;
 	double wait;
-	bool full, unsynced;
+	bool full;
 
 	pthread_mutex_t writing; /* who holds it owns `writer` */
 	struct sqlite_conn writer;

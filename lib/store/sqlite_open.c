@@ -220,7 +220,6 @@ db_new(const struct db_options *o)
 					 (int)(slash - o->place) + 1, o->place);
 	db->wait = o->wait > 0 ? o->wait : DB_WAIT;
 	db->full = o->full;
-	db->unsynced = o->unsynced;
 	db->pool_most = o->connections > 2 ? o->connections - 2 : 1;
 	(void)pthread_mutex_init(&db->writing, NULL);
 	(void)pthread_mutex_init(&db->lock, NULL);

@@ -7,7 +7,7 @@
 
 /* Syncs that run side by side: the kernel merges them, and a commit does not
  * have to wait for the end of a sync that started too early for it. */
-#define SYNCS_MOST 4
+#define SYNCS_MOST 8
 /* Frames (pages) in the WAL before it is checkpointed, and between tries. */
 #define FRAMES_MOST 4000
 #define FRAMES_STEP 1000
@@ -130,14 +130,12 @@ sync_lead(struct sqlite_db *db)
 {
 	uint64_t upto = db->tickets;
 	struct fail why = {0};
-	int rc = SQLITE_OK;
+	int rc;
 
 	db->started = upto;
 	db->syncing++;
 	(void)pthread_mutex_unlock(&db->lock);
-	if (!db->unsynced)
-		rc = db->wal_file->pMethods->xSync(
-		    db->wal_file, SQLITE_SYNC_NORMAL);
+	rc = db->wal_file->pMethods->xSync(db->wal_file, SQLITE_SYNC_NORMAL);
 	(void)pthread_mutex_lock(&db->lock);
 	db->syncing--;
 	if (rc == SQLITE_OK && upto > db->synced && !db->broken)

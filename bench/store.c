@@ -1,0 +1,510 @@
+/*
+ * bench/store - what the store costs, without any cryptography.
+ *
+ *	store cpu PATH [COUNT]       CPU of one issuance, one thread
+ *	store commits PATH [--writers N] [--seconds S] [--fsync-delay-ms D]
+ *	                             durable commits/s, ours and synchronous=FULL
+ *	                             in turns
+ *	store grow PATH [ROWS]       one issuance in an empty and in a full store
+ *
+ * PATH is a folder; databases in it are made and removed.
+ */
+#include <errno.h>
+#include <pthread.h>
+#include <sqlite3.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "lib/base/when.h"
+#include "lib/store/internal.h"
+
+#define DER_LEN 600
+
+static unsigned serials; /* atomic */
+
+static void
+die(const char *what, const struct fail *why)
+{
+	(void)fprintf(stderr, "%s: %s (%s)\n", what, why->text, why->cause);
+	exit(1);
+}
+
+static void
+random_fill(uint8_t *p, size_t len, unsigned *seed)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] = (uint8_t)(rand_r(seed) >> 7);
+}
+
+/* A device's certificate like any other; all of it new. */
+static void
+record_make(struct record *r, unsigned *seed)
+{
+	unsigned n = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
+	uint8_t tail[14];
+	char hex[29];
+
+	memset(r, 0, sizeof(*r));
+	random_fill(tail, sizeof(tail), seed);
+	hex_write(hex, (struct span){tail, sizeof(tail)}, true);
+	r->serial = str_fmt("3F%010X%s", n, hex);
+	r->issuer = str_dup("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c");
+	r->subject = str_fmt("CN=pump-%u,O=Example Works", n);
+	r->san = str_fmt("DNS:pump-%u.example.com", n);
+	r->profile = str_dup("device");
+	r->endpoint = str_dup("device");
+	r->operation = str_dup("simpleenroll");
+	r->requester = str_fmt("own:CN=pump-%u,O=Example Works", n);
+	r->owner = str_fmt("own:pump-%u", n);
+	r->device = str_fmt("pump-%u", n);
+	for (size_t i = 0; i < DER_LEN; i += sizeof(tail))
+		bytes_add(&r->der, tail, sizeof(tail));
+	random_fill(r->sha256, SHA256_LEN, seed);
+	random_fill(r->csr_sha256, SHA256_LEN, seed);
+	random_fill(r->spki_sha256, SHA256_LEN, seed);
+	random_fill(r->subject_hash, SHA256_LEN, seed);
+	random_fill(r->request_key, SHA256_LEN, seed);
+	r->issued = r->not_before = when_now();
+	r->not_after = r->issued + 90 * 86400;
+}
+
+static void
+issue(struct store *store, const struct record *r)
+{
+	static const char hex[] = "00112233445566778899aabbccddeeff"
+				  "00112233445566778899aabbccddeeff";
+	struct store_rules rules = {.now = when_now(),
+	    .repeat_window = 3600,
+	    .clock_slack = 300,
+	    .max_live = 3};
+	struct audit entry = {.event = "issue",
+	    .request = "01JD3ZW9X6Q8RS",
+	    .operation = r->operation,
+	    .endpoint = r->endpoint,
+	    .profile = r->profile,
+	    .peer = "192.0.2.17",
+	    .requester = r->requester,
+	    .client_sha256 = hex,
+	    .csr_sha256 = hex,
+	    .spki_sha256 = hex,
+	    .subject = r->subject,
+	    .serial = r->serial,
+	    .cert_sha256 = hex,
+	    .status = 200};
+	struct bytes repeat = {0};
+	struct fail why = {0};
+
+	if (store_issue(store, &repeat, r, &rules, &entry, &why) != 0)
+		die("store_issue", &why);
+	bytes_free(&repeat);
+}
+
+static void
+unlink_all(const char *path)
+{
+	static const char *const tail[] = {"", "-wal", "-shm"};
+
+	for (size_t i = 0; i < 3; i++) {
+		char *name = str_fmt("%s%s", path, tail[i]);
+
+		(void)unlink(name);
+		free(name);
+	}
+}
+
+static struct store *
+store_new(const char *path, bool full, bool keep)
+{
+	struct db_options o = {.create = true, .connections = 16, .full = full};
+	char *url = str_fmt("sqlite:%s", path);
+	struct store *store;
+	struct fail why = {0};
+
+	if (!keep)
+		unlink_all(path);
+	if (store_open_with(&store, url, &o, 1, &why) != 0)
+		die(url, &why);
+	free(url);
+	return store;
+}
+
+static double
+cpu_now(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+struct cost {
+	double cpu, wall; /* us an issuance */
+};
+
+static struct cost
+cost_of(struct store *store, unsigned count, unsigned *seed)
+{
+	struct record *r = mem_new(count * sizeof(*r));
+	struct cost cost;
+
+	for (unsigned i = 0; i < count; i++)
+		record_make(&r[i], seed);
+	cost.cpu = cpu_now();
+	cost.wall = when_clock();
+	for (unsigned i = 0; i < count; i++)
+		issue(store, &r[i]);
+	cost.cpu = (cpu_now() - cost.cpu) * 1e6 / count;
+	cost.wall = (when_clock() - cost.wall) * 1e6 / count;
+	for (unsigned i = 0; i < count; i++)
+		record_free(&r[i]);
+	free(r);
+	return cost;
+}
+
+static int
+double_cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static int
+cpu_run(const char *path, unsigned count)
+{
+	enum { ROUNDS = 5 };
+	struct store *store = store_new(path, false, false);
+	double cpu[ROUNDS];
+	unsigned seed = 1;
+
+	for (unsigned i = 0; i < ROUNDS; i++)
+		cpu[i] = cost_of(store, count / ROUNDS, &seed).cpu;
+	store_free(store);
+	unlink_all(path);
+	qsort(cpu, ROUNDS, sizeof(cpu[0]), double_cmp);
+	(void)printf("store_issue: %.1f us of CPU (median of %d x %u; "
+		     "%.1f to %.1f)\n",
+	    cpu[ROUNDS / 2], ROUNDS, count / ROUNDS, cpu[0], cpu[ROUNDS - 1]);
+	return 0;
+}
+
+/* A slower disk: SQLite's own methods, but for xSync. */
+static unsigned delay_us;
+static int (*real_open)(
+    sqlite3_vfs *, const char *, sqlite3_file *, int, int *);
+static int (*real_sync)(sqlite3_file *, int);
+static unsigned long syncs; /* atomic */
+
+static int
+slow_sync(sqlite3_file *f, int flags)
+{
+	(void)__atomic_add_fetch(&syncs, 1, __ATOMIC_RELAXED);
+	if (delay_us > 0)
+		(void)usleep(delay_us);
+	return real_sync(f, flags);
+}
+
+static int
+slow_open(
+    sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *out)
+{
+	/* Databases and logs have methods of their own. */
+	static sqlite3_io_methods both[2];
+	sqlite3_io_methods *slow = &both[(flags & SQLITE_OPEN_MAIN_DB) != 0];
+	int rc = real_open(vfs, name, f, flags, out);
+
+	if (rc == SQLITE_OK && f->pMethods != NULL) {
+		real_sync = f->pMethods->xSync;
+		*slow = *f->pMethods;
+		slow->xSync = slow_sync;
+		f->pMethods = slow;
+	}
+	return rc;
+}
+
+static void
+slow_install(void)
+{
+	static sqlite3_vfs slow;
+	sqlite3_vfs *real = sqlite3_vfs_find(NULL);
+
+	slow = *real;
+	real_open = real->xOpen;
+	slow.zName = "slow";
+	slow.xOpen = slow_open;
+	(void)sqlite3_vfs_register(&slow, 1);
+}
+
+struct writer {
+	pthread_t thread;
+	struct store *store;
+	double until;
+	unsigned seed;
+	double *took; /* s, each */
+	size_t n, size;
+};
+
+static void *
+writer_run(void *arg)
+{
+	struct writer *w = arg;
+	double now = when_clock(), start;
+
+	while (now < w->until) {
+		struct record r;
+
+		record_make(&r, &w->seed);
+		start = when_clock();
+		issue(w->store, &r);
+		now = when_clock();
+		record_free(&r);
+		if (w->n == w->size) {
+			w->size = w->size * 2 + 1024;
+			w->took = mem_grow(w->took, w->size, sizeof(double));
+		}
+		w->took[w->n++] = now - start;
+	}
+	return NULL;
+}
+
+struct rate {
+	double rate, p50, p99, most;
+	double syncs; /* a commit */
+};
+
+static void
+rate_of(struct rate *rate, struct writer *w, unsigned writers, double took)
+{
+	double *all = NULL;
+	size_t n = 0;
+
+	for (unsigned i = 0; i < writers; i++) {
+		all = mem_grow(all, n + w[i].n + 1, sizeof(double));
+		memcpy(all + n, w[i].took, w[i].n * sizeof(double));
+		n += w[i].n;
+		free(w[i].took);
+	}
+	qsort(all, n, sizeof(double), double_cmp);
+	rate->rate = (double)n / took;
+	rate->p50 = all[n / 2] * 1e3;
+	rate->p99 = all[n * 99 / 100] * 1e3;
+	rate->most = all[n - 1] * 1e3;
+	rate->syncs = (double)syncs / (double)n;
+	free(all);
+}
+
+static struct rate
+commits_once(const char *path, bool full, unsigned writers, double seconds)
+{
+	struct store *store = store_new(path, full, false);
+	struct writer *w = mem_new(writers * sizeof(*w));
+	double start = when_clock();
+	struct rate rate;
+
+	syncs = 0;
+	for (unsigned i = 0; i < writers; i++) {
+		w[i].store = store;
+		w[i].until = start + seconds;
+		w[i].seed = i + 1;
+		(void)pthread_create(&w[i].thread, NULL, writer_run, &w[i]);
+	}
+	for (unsigned i = 0; i < writers; i++)
+		(void)pthread_join(w[i].thread, NULL);
+	rate_of(&rate, w, writers, when_clock() - start);
+	free(w);
+	store_free(store);
+	unlink_all(path);
+	return rate;
+}
+
+static void
+rate_print(const char *what, const struct rate *r)
+{
+	(void)printf("  %-5s %7.0f commits/s  p50 %6.2f ms  p99 %7.2f ms"
+		     "  max %7.1f ms  %.2f syncs a commit\n",
+	    what, r->rate, r->p50, r->p99, r->most, r->syncs);
+	(void)fflush(stdout);
+}
+
+static int
+commits_run(const char *path, int argc, char **argv)
+{
+	enum { ROUNDS = 3 };
+	unsigned writers = 16;
+	double seconds = 3, ratio[ROUNDS];
+
+	for (int i = 0; i + 1 < argc; i += 2) {
+		if (strcmp(argv[i], "--writers") == 0)
+			writers = (unsigned)atoi(argv[i + 1]);
+		else if (strcmp(argv[i], "--seconds") == 0)
+			seconds = atof(argv[i + 1]);
+		else if (strcmp(argv[i], "--fsync-delay-ms") == 0)
+			delay_us = (unsigned)(atof(argv[i + 1]) * 1000);
+		else
+			return 2;
+	}
+	slow_install();
+	(void)printf(
+	    "%u writers, fsync %.1f ms slower\n", writers, delay_us / 1e3);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		struct rate full = commits_once(path, true, writers, seconds);
+		struct rate ours = commits_once(path, false, writers, seconds);
+
+		rate_print("FULL", &full);
+		rate_print("ours", &ours);
+		ratio[i] = ours.rate / full.rate;
+	}
+	qsort(ratio, ROUNDS, sizeof(ratio[0]), double_cmp);
+	(void)printf("ours / FULL: %.1f (median of %d; %.1f to %.1f)\n",
+	    ratio[ROUNDS / 2], ROUNDS, ratio[0], ratio[ROUNDS - 1]);
+	return 0;
+}
+
+static void
+must(sqlite3 *db, const char *sql)
+{
+	char *error = NULL;
+
+	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) {
+		(void)fprintf(stderr, "%s: %s\n", sql, error);
+		exit(1);
+	}
+}
+
+/* Every index but the tables' own, dropped and made again. */
+static void
+indexes(sqlite3 *db, bool make, struct bytes *sql)
+{
+	struct bytes drop = {0};
+	sqlite3_stmt *st = NULL;
+
+	if (make) {
+		must(db, (const char *)sql->data);
+		return;
+	}
+	(void)sqlite3_prepare_v2(db,
+	    "SELECT name, sql FROM sqlite_schema"
+	    " WHERE type = 'index' AND sql IS NOT NULL",
+	    -1, &st, NULL);
+	while (sqlite3_step(st) == SQLITE_ROW) {
+		bytes_addf(&drop, "DROP INDEX %s;", sqlite3_column_text(st, 0));
+		bytes_addf(sql, "%s;", sqlite3_column_text(st, 1));
+	}
+	(void)sqlite3_finalize(st);
+	must(db, (const char *)drop.data);
+	bytes_free(&drop);
+}
+
+/* Rows like those of store_issue(), a hundred times faster. */
+static void
+fill(const char *path, unsigned rows)
+{
+	static const char cte[] =
+	    "WITH RECURSIVE n(i) AS (SELECT 1"
+	    " UNION ALL SELECT i + 1 FROM n WHERE i < %u)";
+	struct bytes sql = {0};
+	sqlite3 *db;
+	char *text, *head = str_fmt(cte, rows);
+
+	if (sqlite3_open(path, &db) != SQLITE_OK)
+		exit(1);
+	must(db, "PRAGMA synchronous=OFF; PRAGMA cache_size=-300000; BEGIN");
+	indexes(db, false, &sql);
+	text = str_fmt(
+	    "%s INSERT INTO certificate SELECT i, 0, 0, 0, 0, %lld, %lld, %lld,"
+	    " random(), random(), random(), random(), randomblob(32),"
+	    " randomblob(32), randomblob(32), randomblob(32), randomblob(32),"
+	    " 'own:filled-' || i, 'filled-' || i,"
+	    " '3E' || printf('%%010X', i) || hex(randomblob(14)),"
+	    " '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c',"
+	    " 'CN=filled-' || i || ',O=Example Works',"
+	    " 'DNS:filled-' || i || '.example.com', 'device', 'device',"
+	    " 'simpleenroll', 'own:CN=filled-' || i || ',O=Example Works',"
+	    " randomblob(%d) FROM n",
+	    head, (long long)when_now(), (long long)when_now(),
+	    (long long)when_now() + 90 * 86400, DER_LEN);
+	must(db, text);
+	free(text);
+	text = str_fmt("%s INSERT INTO audit SELECT i, 0, i, 'issue', NULL,"
+		       " NULL, randomblob(32), hex(randomblob(400)) FROM n;"
+		       "%s INSERT INTO outbox SELECT i, 'filled-' || i,"
+		       " 'enrolled', i, randomblob(32), i, 0 FROM n",
+	    head, head);
+	must(db, text);
+	indexes(db, true, &sql);
+	must(db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
+	(void)sqlite3_close(db);
+	free(text);
+	free(head);
+	bytes_free(&sql);
+}
+
+static int
+cost_cmp(const void *a, const void *b)
+{
+	return double_cmp(
+	    &((const struct cost *)a)->wall, &((const struct cost *)b)->wall);
+}
+
+/* In turns, so that whatever else the machine does hits both alike. */
+static int
+grow_run(const char *path, unsigned rows)
+{
+	enum { ROUNDS = 11, COUNT = 1000, ISSUANCE_US = 1000 };
+	unsigned seed = 7;
+	char *full_path = str_fmt("%s-full", path);
+	struct store *small = store_new(path, false, false);
+	struct store *big = store_new(full_path, false, false);
+	struct cost few[ROUNDS], many[ROUNDS];
+	double slower;
+
+	store_free(big);
+	fill(full_path, rows);
+	big = store_new(full_path, false, true);
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		few[i] = cost_of(small, COUNT, &seed);
+		many[i] = cost_of(big, COUNT, &seed);
+	}
+	store_free(small);
+	store_free(big);
+	unlink_all(path);
+	unlink_all(full_path);
+	free(full_path);
+	qsort(few, ROUNDS, sizeof(few[0]), cost_cmp);
+	qsort(many, ROUNDS, sizeof(many[0]), cost_cmp);
+	slower = many[ROUNDS / 2].wall - few[ROUNDS / 2].wall;
+	(void)printf("%9u rows: %6.1f us of CPU, %6.1f us in all\n"
+		     "%9u rows: %6.1f us of CPU, %6.1f us in all\n"
+		     "slower by %.1f us: %.1f %% of an issuance of 1 ms\n",
+	    0U, few[ROUNDS / 2].cpu, few[ROUNDS / 2].wall, rows,
+	    many[ROUNDS / 2].cpu, many[ROUNDS / 2].wall, slower,
+	    slower * 100 / ISSUANCE_US);
+	return 0;
+}
+
+int
+main(int argc, char **argv)
+{
+	unsigned n = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
+	char *path;
+	int rc = 2;
+
+	if (argc > 2) {
+		path = str_fmt("%s/bench-store.db", argv[2]);
+		if (strcmp(argv[1], "cpu") == 0)
+			rc = cpu_run(path, n > 0 ? n : 20000);
+		else if (strcmp(argv[1], "commits") == 0)
+			rc = commits_run(path, argc - 3, argv + 3);
+		else if (strcmp(argv[1], "grow") == 0)
+			rc = grow_run(path, n > 0 ? n : 1000000);
+		free(path);
+	}
+	if (rc == 2)
+		(void)fputs(
+		    "usage: store cpu|commits|grow FOLDER [...]\n", stderr);
+	return rc;
+}
