@@ -99,6 +99,16 @@ like "a user that does not exist is a mistake" "$(cat "$T/cacerts.log")" \
 	'there is no user no-such-user'
 cp "$T/good.conf" "$CONF"
 
+# ---- a record of unknown type; libfcgi leaks 48 octets with each
+asan=${ASAN_OPTIONS:-}
+export ASAN_OPTIONS="$asan:detect_leaks=0"
+start csrattrs
+like "an unknown record: dropped or skipped" \
+	"$(send_get unknown csrattrs)" '^(0 200 |1  )$'
+is "the process goes on" "$(send_get plain csrattrs)" "0 200 "
+stop
+export ASAN_OPTIONS="$asan"
+
 # ---- requests, good and bad, to the same process
 start simpleenroll
 csr dev1 /CN=dev1
@@ -106,8 +116,6 @@ openssl base64 -A -in "$T/dev1.der" -out "$T/dev1.line"
 is "a request" "$(send_csr plain "$T/dev1.b64")" "0 200 "
 is "with padding after all data" "$(send_csr padding "$T/dev1.b64")" \
 	"0 200 "
-like "with an unknown record first: answered or dropped" \
-	"$(send_csr unknown "$T/dev1.b64")" '^(0 200 |1  )$'
 is "with 70,000 octets of parameters more" \
 	"$(send_csr long-params "$T/dev1.b64")" "0 200 "
 is "with a second request inside" "$(send_csr begin-other "$T/dev1.b64")" \
