@@ -111,7 +111,9 @@ strictness(struct bytes *out)
 	    "  \"url-normalize-unreserved\" => \"enable\",\n"
 	    "  \"url-ctrls-reject\" => \"enable\",\n"
 	    "  \"url-invalid-utf8-reject\" => \"enable\",\n"
+	    "  \"url-path-2f-decode\" => \"disable\",\n"
 	    "  \"url-path-2f-reject\" => \"enable\",\n"
+	    "  \"url-path-dotseg-remove\" => \"disable\",\n"
 	    "  \"url-path-dotseg-reject\" => \"enable\"\n"
 	    ")\n");
 }
@@ -203,7 +205,7 @@ client_certificates(
 {
 	char *bundle = settings_bundle_path(s, e);
 
-	setting(out, "  ", "ssl.ca-file", bundle);
+	setting(out, "  ", "ssl.verifyclient.ca-file", bundle);
 	bytes_addf(out,
 	    "  ssl.verifyclient.activate = \"enable\"\n"
 	    "  ssl.verifyclient.enforce = \"disable\"\n"
