@@ -214,15 +214,20 @@ slow_open(
 {
 	/* Databases and logs have methods of their own. */
 	static sqlite3_io_methods both[2];
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 	sqlite3_io_methods *slow = &both[(flags & SQLITE_OPEN_MAIN_DB) != 0];
 	int rc = real_open(vfs, name, f, flags, out);
 
-	if (rc == SQLITE_OK && f->pMethods != NULL) {
+	if (rc != SQLITE_OK || f->pMethods == NULL)
+		return rc;
+	(void)pthread_mutex_lock(&lock);
+	if (slow->xSync == NULL) {
 		real_sync = f->pMethods->xSync;
 		*slow = *f->pMethods;
 		slow->xSync = slow_sync;
-		f->pMethods = slow;
 	}
+	f->pMethods = slow;
+	(void)pthread_mutex_unlock(&lock);
 	return rc;
 }
 

@@ -211,8 +211,8 @@ sqlite_octets(struct conn *c, enum sql id, int column)
 	return s;
 }
 
-static void
-reset_all(struct sqlite_conn *c)
+void
+sqlite_reset(struct sqlite_conn *c)
 {
 	for (size_t i = 0; c->active != 0; i++, c->active >>= 1)
 		if ((c->active & 1) != 0)
@@ -220,96 +220,8 @@ reset_all(struct sqlite_conn *c)
 	c->rc = SQLITE_OK;
 }
 
-static struct timespec
-timespec_of(double when)
-{
-	struct timespec ts;
-
-	ts.tv_sec = (time_t)when;
-	ts.tv_nsec = (long)((when - (double)ts.tv_sec) * 1e9);
-	return ts;
-}
-
-static int
-busy_fail(struct fail *why)
-{
-	(void)fail(why, FAIL_BUSY, "db-busy", "the database is busy");
-	return fail_cause(why, "no connection became free in time");
-}
-
-static int
-writer_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
-    struct fail *why)
-{
-	struct timespec ts = timespec_of(deadline);
-	int moved = 0;
-
-	if (pthread_mutex_clocklock(&db->writing, CLOCK_MONOTONIC, &ts) != 0)
-		return busy_fail(why);
-	*c = &db->writer;
-	(void)db->main_file->pMethods->xFileControl(
-	    db->main_file, SQLITE_FCNTL_HAS_MOVED, &moved);
-	if (moved == 0)
-		return 0;
-	/* What is written to a deleted file is written to nowhere. */
-	(void)pthread_mutex_unlock(&db->writing);
-	(void)fail(why, FAIL_BUSY, "db-write",
-	    "the database file was moved or deleted");
-	(void)fail_cause(why, "%s is not the file that was opened", db->path);
-	wal_break(db, why);
-	return -1;
-}
-
-static int
-pool_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
-    struct fail *why)
-{
-	struct timespec ts = timespec_of(deadline);
-	int rc = 0;
-
-	*c = NULL;
-	(void)pthread_mutex_lock(&db->lock);
-	while (db->idle == NULL && db->pool >= db->pool_most && rc == 0)
-		rc = pthread_cond_timedwait(&db->change, &db->lock, &ts);
-	if (db->idle != NULL) {
-		*c = db->idle;
-		db->idle = (*c)->next;
-	} else if (db->pool < db->pool_most) {
-		db->pool++;
-		*c = mem_new(sizeof(**c));
-	}
-	(void)pthread_mutex_unlock(&db->lock);
-	if (*c == NULL)
-		return busy_fail(why);
-	if ((*c)->handle != NULL || sqlite_conn_open(*c, db, 64, why) == 0)
-		return 0;
-	free(*c);
-	(void)pthread_mutex_lock(&db->lock);
-	db->pool--;
-	(void)pthread_mutex_unlock(&db->lock);
-	return -1;
-}
-
-static void
-give_back(struct sqlite_conn *c)
-{
-	struct sqlite_db *db = c->db;
-
-	reset_all(c);
-	if (c == &db->writer) {
-		(void)pthread_mutex_unlock(&db->writing);
-	} else {
-		(void)pthread_mutex_lock(&db->lock);
-		if (db->idle == NULL && db->pool >= db->pool_most)
-			(void)pthread_cond_broadcast(&db->change);
-		c->next = db->idle;
-		db->idle = c;
-		(void)pthread_mutex_unlock(&db->lock);
-	}
-}
-
-static int
-run(struct sqlite_conn *c, sqlite3_stmt **st, const char *text,
+int
+sqlite_run(struct sqlite_conn *c, sqlite3_stmt **st, const char *text,
     struct fail *why)
 {
 	int rc = prepared(st, c, text);
@@ -319,123 +231,6 @@ run(struct sqlite_conn *c, sqlite3_stmt **st, const char *text,
 		(void)sqlite3_reset(*st);
 	}
 	return rc == SQLITE_DONE ? 0 : sqlite_fail(c, rc, text, why);
-}
-
-static int
-take(struct sqlite_conn **c, struct sqlite_db *db, enum db_use use,
-    struct fail *why)
-{
-	double deadline = when_clock() + db->wait;
-	int rc = 0;
-
-	if (use == DB_READ && pthread_mutex_trylock(&db->writing) == 0)
-		*c = &db->writer;
-	else if (use == DB_WRITE)
-		rc = writer_take(c, db, deadline, why);
-	else
-		rc = pool_take(c, db, deadline, why);
-	if (rc != 0)
-		return -1;
-	(*c)->use = use;
-	(*c)->deadline = deadline;
-	if (use == DB_WRITE &&
-	    run(*c, &(*c)->begin, "BEGIN IMMEDIATE", why) != 0) {
-		give_back(*c);
-		return -1;
-	}
-	return 0;
-}
-
-static int
-sqlite_begin(
-    struct conn **conn, struct db *base, enum db_use use, struct fail *why)
-{
-	struct sqlite_db *db = (struct sqlite_db *)base;
-	struct sqlite_conn *c = NULL;
-
-	*conn = NULL;
-	if (wal_enter(db, why) != 0)
-		return -1;
-	if (take(&c, db, use, why) != 0) {
-		wal_leave(db);
-		return -1;
-	}
-	*conn = &c->base;
-	return 0;
-}
-
-/* A failed write has rolled itself back, or is rolled back here. */
-static void
-undo(struct sqlite_conn *c)
-{
-	reset_all(c);
-	if (c->use == DB_WRITE && sqlite3_get_autocommit(c->handle) == 0)
-		(void)sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
-}
-
-static void
-sqlite_rollback(struct conn *conn)
-{
-	struct sqlite_conn *c = conn_of(conn);
-	struct sqlite_db *db = c->db;
-
-	undo(c);
-	give_back(c);
-	wal_leave(db);
-}
-
-static int
-sqlite_commit(struct conn *conn, bool durable, struct fail *why)
-{
-	struct sqlite_conn *c = conn_of(conn);
-	struct sqlite_db *db = c->db;
-	int rc = 0;
-
-	reset_all(c);
-	if (c->use == DB_WRITE)
-		rc = run(c, &c->commit, "COMMIT", why);
-	if (rc != 0) {
-		undo(c);
-		if (strcmp(why->reason, "db-sync") == 0)
-			wal_break(db, why);
-	}
-	give_back(c);
-	if (rc == 0 && durable && !db->full)
-		rc = wal_sync(db, why);
-	wal_tend(db);
-	wal_leave(db);
-	return rc;
-}
-
-static int
-sqlite_sync(struct db *base, struct fail *why)
-{
-	struct sqlite_db *db = (struct sqlite_db *)base;
-	int rc;
-
-	if (wal_enter(db, why) != 0)
-		return -1;
-	rc = wal_sync(db, why);
-	wal_leave(db);
-	return rc;
-}
-
-/* Can it be written, and is its beginning what it should be? */
-static int
-sqlite_state(struct db *base, struct fail *why)
-{
-	struct conn *c;
-	bool row;
-
-	if (sqlite_begin(&c, base, DB_WRITE, why) != 0)
-		return -1;
-	if (db_query(c, SQL_VERSION_OF, &row, NULL, 0, why) != 0 ||
-	    db_query(c, SQL_CERT_LAST, &row, NULL, 0, why) != 0) {
-		sqlite_rollback(c);
-		return -1;
-	}
-	sqlite_rollback(c);
-	return 0;
 }
 
 static const char *

@@ -1,6 +1,6 @@
 /*
- * sqlite - the SQLite driver's own structs.  Internal: sqlite.c,
- * sqlite_open.c and wal.c.
+ * sqlite - the SQLite driver's own structs.  Internal: sqlite.c
+ * (connections, statements), sqlite_open.c, sqlite_use.c (transactions), wal.c.
  *
  * One connection writes, whatever the number of threads: its page cache stays
  * warm, and threads queue on a mutex rather than spin in SQLite's busy
@@ -73,6 +73,19 @@ MUST_CHECK int sqlite_exec(
 /* The kind and reason that a result code stands for; returns -1. */
 int sqlite_fail(
     struct sqlite_conn *c, int rc, const char *what, struct fail *why);
+
+/* A statement without parameters or rows, prepared once. */
+MUST_CHECK int sqlite_run(struct sqlite_conn *c, sqlite3_stmt **st,
+    const char *text, struct fail *why);
+void sqlite_reset(struct sqlite_conn *c);
+
+/* sqlite_use.c: verbs of the driver */
+MUST_CHECK int sqlite_begin(
+    struct conn **conn, struct db *db, enum db_use use, struct fail *why);
+MUST_CHECK int sqlite_commit(struct conn *conn, bool durable, struct fail *why);
+void sqlite_rollback(struct conn *conn);
+MUST_CHECK int sqlite_sync(struct db *db, struct fail *why);
+MUST_CHECK int sqlite_state(struct db *db, struct fail *why);
 
 /* sqlite_open.c */
 MUST_CHECK int sqlite_open(

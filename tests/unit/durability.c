@@ -151,11 +151,13 @@ shim_open(
 	    (flags & (SQLITE_OPEN_WAL | SQLITE_OPEN_MAIN_DB)) == 0)
 		return rc;
 	(void)pthread_mutex_lock(&power);
-	real[file] = *f->pMethods;
-	ours[file] = real[file];
-	ours[file].xWrite = shim_write;
-	ours[file].xTruncate = shim_truncate;
-	ours[file].xSync = shim_sync;
+	if (real[file].xWrite == NULL) {
+		real[file] = *f->pMethods;
+		ours[file] = real[file];
+		ours[file].xWrite = shim_write;
+		ours[file].xTruncate = shim_truncate;
+		ours[file].xSync = shim_sync;
+	}
 	f->pMethods = &ours[file];
 	(void)pthread_mutex_unlock(&power);
 	return rc;
@@ -283,7 +285,7 @@ total(const unsigned *each)
 	unsigned sum = 0;
 
 	for (unsigned i = 0; i < THREADS; i++)
-		sum += each[i];
+		sum += __atomic_load_n(&each[i], __ATOMIC_ACQUIRE);
 	return sum;
 }
 
