@@ -2,8 +2,9 @@
  * vitals - is this CA well?  What health answers.
  *
  * Looks at the issuer's time, the published chain, the disk, and the signs of
- * life of the signing programs (pulse.h).  Opens neither token nor PIN file
- * nor, while a program tells of it, the store.
+ * life of the signing programs (pulse.h), which tell of token and store.
+ * Opens neither of these, nor the PIN file.  Where plain CGI is allowed a
+ * program need not be running, and its silence says nothing.
  */
 #ifndef MICROCA_VITALS_H
 #define MICROCA_VITALS_H

@@ -33,7 +33,7 @@ stop() {
 send() {
 	send_mode=$1 send_sock=$T/$2.sock
 	shift 2
-	"$CLIENT" -w 8 -m "$send_mode" "$send_sock" REMOTE_ADDR=192.0.2.7 "$@" \
+	"$CLIENT" -w 8 -m "$send_mode" "$send_sock" "$@" REMOTE_ADDR=192.0.2.7 \
 		>"$T/answer" 2>"$T/client.log"
 	send_rc=$?
 	sed '1,/^\r*$/d' "$T/answer" >"$T/body"
@@ -168,10 +168,47 @@ is "several requests on one connection" "$("$CLIENT" -k 3 \
 	"SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" <"$T/dev1.b64" |
 	grep -c '^Status: 200')" 3
 
+# ---- revocation holds at once, in a program that knows the client
+is "a device enrols" "$(csr dev2 /CN=dev2 && send_csr plain "$T/dev2.b64")" \
+	"0 200 "
+certs | openssl x509 -out "$T/dev2.pem"
+csr dev2new /CN=dev2
+renew() {
+	send plain simpleenroll REQUEST_METHOD=POST \
+		"REQUEST_URI=$EST/simpleenroll" MICROCA_ENDPOINT=device \
+		CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/dev2.pem")" <"$T/dev2new.b64"
+}
+is "and renews" "$(renew)" "0 200 "
+admin revoke "$(openssl x509 -in "$T/dev2.pem" -noout -serial |
+	cut -d= -f2)" >/dev/null
+is "revoked, it does not" "$(renew)" "0 403 client-revoked"
+
 # ---- health is told
 ok "the program tells health how it is" \
 	jq -e '.key == "ok" and .store == "ok" and .issuer == "ok"' \
 	"$T/run/health-simpleenroll"
+
+signer=$pid
+sed 's/allow_cgi = true/allow_cgi = false/' "$T/good.conf" >"$CONF"
+start health
+health() {
+	send plain health REQUEST_METHOD=GET REQUEST_URI=/health "$@" \
+		</dev/null | cut -d' ' -f2
+	cat "$T/body"
+}
+is "one of two signing programs runs: degraded" "$(health)" "200
+degraded"
+is "the box itself is told which does not" \
+	"$(health REMOTE_ADDR=127.0.0.1 | tail -n 1)" \
+	"degraded: simplereenroll: is not running"
+mv "$T/run/health-simpleenroll" "$T/run/health-old"
+is "none runs: down" "$(health)" "503
+down"
+mv "$T/run/health-old" "$T/run/health-simpleenroll"
+stop
+cp "$T/good.conf" "$CONF"
+pid=$signer
 
 # ---- stop: the request in work is finished
 head -c 7 "$T/dev1.line" >"$T/seven"
