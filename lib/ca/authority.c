@@ -37,14 +37,14 @@ check_one(X509 *x509, struct fail *why)
 		    "chain");
 	if ((flags & EXFLAG_INVALID) != 0)
 		return bad(why, x509, "unreadable extension in the chain");
-	/* RFC 5280, 6.1.4 (k): version 3, basicConstraints with cA. */
-	if (X509_get_version(x509) != 2 || X509_check_ca(x509) != 1)
-		return bad(
-		    why, x509, "RFC 5280, 6.1.4 (k): not a CA certificate");
 	/* RFC 5280, 6.1.4 (n): keyCertSign, if there is a keyUsage. */
 	if ((X509_get_key_usage(x509) & KU_KEY_CERT_SIGN) == 0)
 		return bad(why, x509,
 		    "RFC 5280, 6.1.4 (n): keyUsage without keyCertSign");
+	/* RFC 5280, 6.1.4 (k): version 3, basicConstraints with cA. */
+	if (X509_get_version(x509) != 2 || X509_check_ca(x509) != 1)
+		return bad(
+		    why, x509, "RFC 5280, 6.1.4 (k): not a CA certificate");
 	if (!X509_get_signature_info(x509, &md, NULL, NULL, NULL) ||
 	    md == NID_sha1 || md == NID_md5 || md == NID_md5_sha1)
 		return bad(why, x509, "signed with SHA-1, MD5 or unknown");
@@ -307,8 +307,9 @@ int
 authority_profile_ok(const struct authority *authority,
     const struct profile *profile, struct fail *why)
 {
-	int64_t end = profile->valid_for > 0 ? when_now() + profile->valid_for
-	                                     : profile->valid_until;
+	int64_t end = profile->valid_for > 0
+	                  ? authority->not_before + profile->valid_for
+	                  : profile->valid_until;
 
 	/* RFC 5280, 4.2.1.9: path length zero allows no CA below. */
 	if (profile->ca && authority->path_length == 0)
@@ -322,8 +323,8 @@ authority_profile_ok(const struct authority *authority,
 			    "the issuer's chain does not have");
 	if (profile->outlive == OUTLIVE_REFUSE && end > authority->not_after)
 		return bad_profile(why, profile,
-		    "its validity outlives the issuer, and outlives_issuer is "
-		    "\"refuse\"");
+		    "its validity always outlives the issuer, and "
+		    "outlives_issuer is \"refuse\"");
 	return 0;
 }
 

@@ -44,8 +44,9 @@ void authority_free(struct authority *authority);
 MUST_CHECK int authority_usable(
     const struct authority *authority, int64_t now, struct fail *why);
 /*
- * Can `profile` be issued under this authority?  Path length, EKU nesting,
- * validity with "refuse".  FAIL_CONFIG "profile" with the profile's line.
+ * Can `profile` be issued under this authority?  Path length, EKU nesting, and with
+ * "refuse" a validity that no day of the issuer's life has room for (what only
+ * its last days have no room for is refused then).  FAIL_CONFIG "profile" with the profile's line.
  */
 MUST_CHECK int authority_profile_ok(const struct authority *authority,
     const struct profile *profile, struct fail *why);

@@ -61,35 +61,6 @@ add_basic(
 	return add(cert, NID_basic_constraints, true, &der);
 }
 
-/* RFC 5280, 4.2.1.3: a named bit list, no trailing zero bits. */
-static int
-add_key_usage(X509 *cert, const struct grant *grant)
-{
-	uint8_t bits[3] = {0, (uint8_t)(grant->key_usage & 0xff),
-	    (uint8_t)(grant->key_usage >> 8)};
-	size_t len = bits[2] != 0 ? 3 : 2;
-	struct bytes der = {0};
-
-	if (grant->key_usage == 0)
-		return 0;
-	while ((bits[len - 1] >> bits[0] & 1) == 0)
-		bits[0]++;
-	der_put(&der, DER_BITS, (struct span){bits, len});
-	return add(
-	    cert, NID_key_usage, grant->profile->key_usage_critical, &der);
-}
-
-/* What the profile fixes but this key or this issuer changes. */
-static bool
-replaced(const X509_EXTENSION *ext, const struct grant *grant)
-{
-	int nid = OBJ_obj2nid(X509_EXTENSION_get_object((X509_EXTENSION *)ext));
-
-	return (nid == NID_basic_constraints && grant->profile->ca) ||
-	       (nid == NID_key_usage &&
-		   grant->key_usage != grant->profile->key_usage);
-}
-
 static int
 add_fixed(
     X509 *cert, const struct authority *authority, const struct grant *grant)
@@ -98,12 +69,12 @@ add_fixed(
 
 	if (p->ca && !add_basic(cert, authority, grant))
 		return 0;
-	if (grant->key_usage != p->key_usage && !add_key_usage(cert, grant))
-		return 0;
 	for (int i = 0; i < sk_X509_EXTENSION_num(p->fixed); i++) {
 		X509_EXTENSION *ext = sk_X509_EXTENSION_value(p->fixed, i);
+		int nid = OBJ_obj2nid(X509_EXTENSION_get_object(ext));
 
-		if (!replaced(ext, grant) && !X509_add_ext(cert, ext, -1))
+		if ((nid != NID_basic_constraints || !p->ca) &&
+		    !X509_add_ext(cert, ext, -1))
 			return 0;
 	}
 	return 1;

@@ -5,7 +5,8 @@
 #include "lib/ca/build.h"
 #include "lib/wire/der.h"
 
-/* The walk over one certificate: what was expected, and how many were seen. */
+/* The walk over one certificate: what was expected, and how many were seen.
+ * No extension is there twice: cert_read() sees to that. */
 struct walk {
 	const struct cert *cert;
 	const struct authority *authority;
@@ -23,20 +24,6 @@ seen(struct walk *w, int nid, bool critical)
 		return NULL;
 	w->seen++;
 	return e;
-}
-
-/* RFC 5280, 4.2: a certificate must not hold an extension twice. */
-static int
-lint_twice(struct walk *w)
-{
-	const struct cert_extension *e = w->cert->extension;
-
-	for (size_t i = 0; i < w->cert->extensions; i++)
-		for (size_t j = 0; j < i; j++)
-			if (span_equal(e[i].oid, e[j].oid))
-				return lint_broken(w->why,
-				    "RFC 5280, 4.2: an extension twice");
-	return 0;
 }
 
 /* RFC 5280, 4.2.1.9: cA only by profile, critical, nested under the issuer. */
@@ -75,17 +62,17 @@ lint_basic(struct walk *w)
 static int
 lint_key_usage(struct walk *w)
 {
-	const struct grant *g = w->grant;
+	const struct profile *p = w->grant->profile;
 	const struct cert_extension *e;
 	struct span in, bits;
 	unsigned usage;
 
-	if (g->key_usage == 0) {
+	if (p->key_usage == 0) {
 		if (cert_extension_find(w->cert, NID_key_usage) == NULL)
 			return 0;
 		return lint_broken(w->why, "RFC 5280, 4.2.1.3: no keyUsage");
 	}
-	e = seen(w, NID_key_usage, g->profile->key_usage_critical);
+	e = seen(w, NID_key_usage, p->key_usage_critical);
 	if (e == NULL)
 		return lint_broken(w->why, "RFC 5280, 4.2.1.3: keyUsage");
 	in = e->value;
@@ -95,9 +82,9 @@ lint_key_usage(struct walk *w)
 		return lint_broken(
 		    w->why, "RFC 5280, 4.2.1.3: keyUsage is a bit list");
 	usage = bits.data[1] | (bits.len > 2 ? bits.data[2] << 8 : 0);
-	if (usage != g->key_usage)
+	if (usage != p->key_usage)
 		return lint_broken(w->why, "RFC 5280, 4.2.1.3: bits granted");
-	if ((usage & KU_KEY_CERT_SIGN) != 0 && !g->profile->ca)
+	if ((usage & KU_KEY_CERT_SIGN) != 0 && !p->ca)
 		return lint_broken(
 		    w->why, "RFC 5280, 4.2.1.3: keyCertSign without cA");
 	return 0;
@@ -287,10 +274,10 @@ lint_extensions(const struct cert *cert, const struct authority *authority,
 {
 	struct walk w = {cert, authority, grant, 0, why};
 
-	if (lint_twice(&w) != 0 || lint_basic(&w) != 0 ||
-	    lint_key_usage(&w) != 0 || lint_identifiers(&w) != 0 ||
-	    lint_san(&w) != 0 || lint_crl_urls(&w) != 0 ||
-	    lint_access(&w) != 0 || lint_fixed(&w) != 0)
+	if (lint_basic(&w) != 0 || lint_key_usage(&w) != 0 ||
+	    lint_identifiers(&w) != 0 || lint_san(&w) != 0 ||
+	    lint_crl_urls(&w) != 0 || lint_access(&w) != 0 ||
+	    lint_fixed(&w) != 0)
 		return -1;
 	if (w.seen != cert->extensions)
 		return lint_broken(

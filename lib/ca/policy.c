@@ -11,36 +11,13 @@ policy_names_of(const struct identity *who)
 	return who->allow != NULL ? who->allow->names : NAMES_OWN;
 }
 
-/* RFC 5280, 4.2.1.3; RFC 8813, 3; RFC 8410, 5: the bits that this type of key
- * can be used for. */
-static unsigned
-fitting(unsigned usage, const struct pubkey *key)
-{
-	if (key->type == PUBKEY_RSA)
-		return usage & ~(KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY |
-				   KU_DECIPHER_ONLY);
-	usage &= ~(KU_KEY_ENCIPHERMENT | KU_DATA_ENCIPHERMENT);
-	if (key->type != PUBKEY_EC)
-		usage &=
-		    ~(KU_KEY_AGREEMENT | KU_ENCIPHER_ONLY | KU_DECIPHER_ONLY);
-	return usage;
-}
-
 static int
-key_usage_ok(struct grant *grant, const struct csr *csr, struct fail *why)
+key_usage_ok(const struct profile *p, const struct csr *csr, struct fail *why)
 {
-	const struct profile *p = grant->profile;
-
 	if (csr->has_key_usage && (csr->key_usage & ~p->key_usage) != 0)
 		return fail(why, FAIL_DENIED, "profile-ku",
 		    "RFC 5280, 4.2.1.3: profile %s does not grant the keyUsage "
 		    "asked for",
-		    p->name);
-	grant->key_usage = fitting(p->key_usage, &csr->key);
-	if (grant->key_usage == 0 && p->key_usage != 0)
-		return fail(why, FAIL_DENIED, "profile-ku",
-		    "RFC 5280, 4.2.1.3: no keyUsage of profile %s fits this "
-		    "type of key",
 		    p->name);
 	return 0;
 }
@@ -222,7 +199,7 @@ policy_grant(struct grant **grant, const struct identity *who,
 	    policy_renewal_names(p, who, csr, why) != 0)
 		goto out;
 	if (profile_key_ok(p, &csr->key, why) == 0 &&
-	    basic_ok(g, csr, why) == 0 && key_usage_ok(g, csr, why) == 0 &&
+	    basic_ok(g, csr, why) == 0 && key_usage_ok(p, csr, why) == 0 &&
 	    purposes_ok(p, csr, why) == 0 && unknown_ok(p, csr, why) == 0 &&
 	    pop_link_ok(p, csr, why) == 0 &&
 	    policy_subject(&g->subject, p, who, csr, why) == 0 &&

@@ -29,7 +29,6 @@ struct grant {
 	char *device;                  /* Azure device id, or NULL */
 	X509_NAME *subject;
 	GENERAL_NAMES *san;  /* NULL: no subjectAltName */
-	unsigned key_usage;  /* KU_* bits: the profile's that fit the key */
 	int64_t path_length; /* of a CA: the lesser of profile's and request's;
 	                        -1: no limit of their own */
 	bool renewal;
