@@ -11,6 +11,7 @@
 
 #include "lib/ca/ca.h"
 
+#define PULSE_LOOK 5   /* s between two looks at token and store */
 #define PULSE_EVERY 10 /* s between two signs when nothing changes */
 #define PULSE_OLD 35   /* s after which a sign says nothing any more */
 

@@ -37,6 +37,7 @@ struct server {
 	pthread_t *worker;
 	int workers;
 	struct pulse pulse; /* as last written */
+	double looked;      /* when_clock() of the last look */
 };
 
 static struct live *
@@ -194,6 +195,7 @@ reload(struct server *sv)
 	sv->live = live;
 	(void)pthread_mutex_unlock(&sv->lock);
 	live_drop(old);
+	sv->looked = 0;
 	log_settings(sv->op, live->ca->settings);
 	log_write(LOG_LEVEL_INFO, "configuration and certificates read anew");
 }
@@ -204,8 +206,10 @@ pulse(struct server *sv)
 	struct pulse now;
 	struct fail why = {0};
 
-	if ((sv->op->need & CA_KEY) == 0)
+	if ((sv->op->need & CA_KEY) == 0 ||
+	    (sv->looked > 0 && when_clock() - sv->looked < PULSE_LOOK))
 		return;
+	sv->looked = when_clock();
 	pulse_take(&now, sv->live->ca, when_now());
 	if (pulse_same(&now, &sv->pulse) && now.when >= sv->pulse.when &&
 	    now.when - sv->pulse.when < PULSE_EVERY) {

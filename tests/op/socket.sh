@@ -19,7 +19,8 @@ start() {
 		>"$T/$1.log" 2>&1 &
 	pid=$!
 	started="$started $pid"
-	wait_for 20 grep -qE ' ready|not started' "$T/$1.log"
+	wait_for 20 grep -qE ' ready|not started' "$T/$1.log" ||
+		bail "$1 does not start: $(tail -n 1 "$T/$1.log")"
 }
 
 # stop [SIGNAL]: sets rc to the exit status.
