@@ -301,10 +301,15 @@ static void
 faults_of_the_path_have_a_word(void **state)
 {
 	static const struct {
-		const char *basic, *usage;
+		const char *basic, *usage, *constraints, *unknown;
+		int64_t to;
 	} cases[] = {
-	    {"critical,CA:TRUE", "critical,cRLSign"},
-	    {"critical,CA:FALSE", "critical,digitalSignature"},
+	    {"critical,CA:TRUE", "critical,cRLSign", NULL, NULL, DAY},
+	    {"critical,CA:FALSE", "critical,digitalSignature", NULL, NULL, DAY},
+	    {"critical,CA:TRUE", "critical,keyCertSign",
+		"critical,permitted;DNS:plant.example", NULL, DAY},
+	    {"critical,CA:TRUE", "critical,keyCertSign", NULL, "1.2.3.4", DAY},
+	    {"critical,CA:TRUE", "critical,keyCertSign", NULL, NULL, -60},
 	};
 	EVP_PKEY *key = pki_key();
 
@@ -314,16 +319,26 @@ faults_of_the_path_have_a_word(void **state)
 		    .key = key,
 		    .issuer = pki.maker,
 		    .signer = pki.maker_key,
+		    .from = -DAY,
+		    .to = cases[i].to,
+		    .unknown = cases[i].unknown,
 		    .extension = {{NID_basic_constraints, cases[i].basic},
-			{NID_key_usage, cases[i].usage}}};
-		X509 *middle = pki_cert(&s);
-		X509 *leaf = pki_leaf("CN=dev1", pki.device_key, middle, key);
+			{NID_key_usage, cases[i].usage},
+			{NID_name_constraints, cases[i].constraints}}};
+		X509 *middle = pki_cert(&s), *leaf;
+		struct spec below = {.subject = "CN=dev1",
+		    .key = pki.device_key,
+		    .issuer = middle,
+		    .signer = key,
+		    .extension = {LEAF_EXTENSIONS,
+			{NID_subject_alt_name, "DNS:a.other.example"}}};
 		struct allow rule = {0};
 		struct trust *trust = NULL;
 		struct fail why = {0};
 		int64_t until;
 		char *a = pki_path("maker.pem"), *b = pki_path("middle.pem");
 
+		leaf = pki_cert(&below);
 		pki_pem_one("middle.pem", middle);
 		rule.issuer = a;
 		rule.intermediates = b;
