@@ -15,12 +15,37 @@
 
 #include "lib/base/file.h"
 
+/* The file by its folder's real path: a link in a place that is closed to the
+ * state folder's owner does no harm. */
+static char *
+real_path(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash == NULL
+	                   ? str_dup(".")
+	                   : mem_dup(path, (size_t)(slash - path) + 1);
+	char *real = realpath(folder, NULL);
+	char *whole = real == NULL
+	                  ? str_dup(path)
+	                  : file_path(real, slash == NULL ? path : slash + 1);
+
+	free(folder);
+	free(real);
+	return whole;
+}
+
 int
 tool_settings(struct tool *tool, struct fail *why)
 {
+	char *path;
+	int rc;
+
 	if (tool->settings != NULL)
 		return 0;
-	return settings_read(&tool->settings, tool->conf, why);
+	path = tool->conf != NULL ? real_path(tool->conf) : NULL;
+	rc = settings_read(&tool->settings, path, why);
+	free(path);
+	return rc;
 }
 
 void
@@ -63,6 +88,25 @@ not_owner(const char *state, uid_t uid, struct fail *why)
 	    user != NULL ? user->pw_name : "another user");
 }
 
+/* The audit names the person, sudo's caller where there is one. */
+static int
+operator_name(struct identity **who, struct fail *why)
+{
+	const char *sudo = getuid() == 0 ? secure_getenv("SUDO_USER") : NULL;
+	const struct passwd *user = getpwuid(getuid());
+
+	if (identity_operator(who, why) != 0)
+		return -1;
+	free((*who)->requester);
+	if (sudo != NULL)
+		(*who)->requester = str_fmt("operator:%s", sudo);
+	else if (user != NULL)
+		(*who)->requester = str_fmt("operator:%s", user->pw_name);
+	else
+		(*who)->requester = str_fmt("operator:%ld", (long)getuid());
+	return 0;
+}
+
 int
 tool_become_owner(struct tool *tool, struct fail *why)
 {
@@ -71,7 +115,7 @@ tool_become_owner(struct tool *tool, struct fail *why)
 
 	(void)umask(077);
 	/* While we still know who started us. */
-	if (tool->who == NULL && identity_operator(&tool->who, why) != 0)
+	if (tool->who == NULL && operator_name(&tool->who, why) != 0)
 		return -1;
 	if (stat(state, &st) != 0) {
 		fail(why, FAIL_CONFIG, "state",
