@@ -11,6 +11,8 @@
 #include <libp11.h>
 #include <p11-kit/pkcs11.h>
 
+#define SLOTS_MAX 256
+
 struct p11 {
 	CK_FUNCTION_LIST *f;
 	PKCS11_CTX *ctx; /* NULL: never loaded */
@@ -103,6 +105,29 @@ ui_refuse(UI *ui, UI_STRING *string)
 	return 0;
 }
 
+/* libp11 leaks its slots when one of them fails: asked first, without it. */
+static int
+slots_probe(struct p11 *p, struct fail *why)
+{
+	CK_SLOT_ID ids[SLOTS_MAX];
+	CK_TOKEN_INFO info;
+	CK_ULONG n = SLOTS_MAX, i;
+	CK_RV rv = p->f->C_GetSlotList(CK_FALSE, ids, &n);
+
+	for (i = 0; rv == CKR_OK && i < n; i++) {
+		rv = p->f->C_GetTokenInfo(ids[i], &info);
+		if (rv == CKR_TOKEN_NOT_PRESENT ||
+		    rv == CKR_TOKEN_NOT_RECOGNIZED)
+			rv = CKR_OK;
+	}
+	if (rv == CKR_OK)
+		return 0;
+	fail(why, FAIL_BUSY, "token-absent",
+	    "the PKCS#11 module does not show its slots");
+	return fail_cause(
+	    why, "C_GetSlotList, C_GetTokenInfo: CKR 0x%lX", (unsigned long)rv);
+}
+
 static int
 context_open(struct p11 *p, const char *path, struct fail *why)
 {
@@ -120,6 +145,8 @@ context_open(struct p11 *p, const char *path, struct fail *why)
 	p->ui = UI_create_method("no questions");
 	UI_method_set_reader(p->ui, ui_refuse);
 	PKCS11_set_ui_method(ctx, p->ui, NULL);
+	if (slots_probe(p, why) != 0)
+		return -1;
 	if (PKCS11_enumerate_slots(ctx, &p->slots, &p->n) != 0) {
 		p->slots = NULL;
 		p->n = 0;

@@ -30,7 +30,7 @@
 #define REAL "/usr/lib/softhsm/libsofthsm2.so"
 
 static char dir[] = "/tmp/microca-key.XXXXXX";
-static char *control, *calls, *pin, *shim, *state_dir;
+static char *control, *calls, *pin, *self, *shim, *state_dir;
 
 /* ---- helpers ------------------------------------------------------------ */
 
@@ -60,8 +60,7 @@ faults(const char *words)
 	(void)close(fd);
 }
 
-static int
-run(const char *fmt, ...)
+static int PRINTF_LIKE(1, 2) run(const char *fmt, ...)
 {
 	char text[2048];
 	va_list ap;
@@ -123,6 +122,20 @@ opened(struct key_place place)
 	return key;
 }
 
+/* Until it says `reason`; an opening takes its time on a slow machine. */
+static void
+says(struct key *key, const char *reason, struct fail *why)
+{
+	double until = when_clock() + 20;
+
+	while (key_state(key, why) == 0 || strcmp(why->reason, reason) != 0) {
+		if (when_clock() > until)
+			fail_msg("%s expected, not %s: %s (%s)", reason,
+			    why->reason, why->text, why->cause);
+		(void)usleep(2000);
+	}
+}
+
 /* Open and expect not to get there. */
 static void
 refused(struct key_place place, const char *reason)
@@ -131,10 +144,8 @@ refused(struct key_place place, const char *reason)
 	struct key *key;
 
 	assert_int_equal(key_open(&key, &place, &why), 0);
-	assert_int_equal(key_ready(key, 1.0, &why), -1);
-	assert_string_equal(why.reason, reason);
+	says(key, reason, &why);
 	assert_true(why.retry >= 5 && why.retry <= 30);
-	assert_int_equal(key_state(key, &why), -1);
 	assert_null(strstr(why.text, PIN));
 	assert_null(strstr(why.cause, PIN));
 	key_free(key);
@@ -203,8 +214,8 @@ spawn(const char *mode, const char *uri)
 	pid_t pid = fork();
 
 	if (pid == 0) {
-		(void)execl("/proc/self/exe", "key", mode, uri, shim, pin,
-		    state_dir, (char *)NULL);
+		(void)execl(
+		    self, "key", mode, uri, shim, pin, state_dir, (char *)NULL);
 		_exit(99);
 	}
 	return pid;
@@ -377,8 +388,7 @@ an_ec_key_without_any_public_half_is_told(void **st)
 	assert_int_equal(key_generate(&at, "p256", &why), 0);
 	forget_public("alone-ec");
 	assert_int_equal(key_open(&key, &at, &why), 0);
-	assert_int_equal(key_ready(key, 5, &why), -1);
-	assert_string_equal(why.reason, "token-key");
+	says(key, "token-key", &why);
 	assert_non_null(strstr(why.text, "neither public key nor certificate"));
 	key_free(key);
 }
@@ -402,8 +412,7 @@ no_key_and_two_keys_are_told_apart(void **st)
 			     pem, PIN),
 	    0);
 	assert_int_equal(key_open(&key, &two, &why), 0);
-	assert_int_equal(key_ready(key, 5, &why), -1);
-	assert_string_equal(why.reason, "token-key");
+	says(key, "token-key", &why);
 	assert_non_null(strstr(why.text, "several"));
 	key_free(key);
 	key_free(opened(one));
@@ -561,7 +570,7 @@ static void
 a_pin_file_that_holds_no_pin_costs_no_try(void **st)
 {
 	static const char *const text[] = {"", "\n", "a\nb", "a\r\nb\n"};
-	char *path = in_dir("odd-pin"), *fifo = in_dir("fifo");
+	char *path = in_dir("odd-pin");
 	struct key_place at = key_at("p256");
 	size_t i;
 
@@ -580,7 +589,6 @@ a_pin_file_that_holds_no_pin_costs_no_try(void **st)
 	at.pin_file = path;
 	key_free(opened(at));
 	free(path);
-	free(fifo);
 }
 
 static void
@@ -633,8 +641,7 @@ a_token_that_is_absent_comes_into_use_by_itself(void **st)
 	(void)st;
 	assert_int_equal(rename(tokens, away), 0);
 	assert_int_equal(key_open(&key, &at, &why), 0);
-	assert_int_equal(key_ready(key, 0.6, &why), -1);
-	assert_string_equal(why.reason, "token-absent");
+	says(key, "token-absent", &why);
 	assert_int_equal(sign(key, &why), -1);
 	assert_int_equal(why.kind, FAIL_BUSY);
 	assert_int_equal(rename(away, tokens), 0);
@@ -678,11 +685,8 @@ faults_while_signing_are_told_and_pass(void **st)
 		must_sign(key);
 		faults(cases[i].words);
 		assert_int_equal(sign(key, &why), -1);
-		if (strcmp(why.reason, cases[i].reason) != 0)
-			fail_msg("%s: %s: %s (%s)", cases[i].words, why.reason,
-			    why.text, why.cause);
 		assert_int_equal(why.kind, cases[i].kind);
-		assert_int_equal(key_state(key, &why), -1);
+		says(key, cases[i].reason, &why);
 		faults("");
 		assert_true(comes_back(key, 20));
 		assert_int_equal(key_state(key, &why), 0);
@@ -755,14 +759,14 @@ crowd_run(void *arg)
 }
 
 static int
-crowd_left(void)
+crowd_read(const int *number)
 {
-	int left;
+	int n;
 
 	pthread_mutex_lock(&crowd.lock);
-	left = crowd.left;
+	n = *number;
 	pthread_mutex_unlock(&crowd.lock);
-	return left;
+	return n;
 }
 
 static void
@@ -778,19 +782,21 @@ sixteen_threads_sign_while_sessions_are_lost(void **st)
 	crowd.left = 16;
 	for (i = 0; i < 16; i++)
 		pthread_create(&thread[i], NULL, crowd_run, NULL);
-	while (crowd_left() > 0) {
-		(void)snprintf(
-		    words, sizeof(words), "sign-ms=1 session-invalid=c%d", n++);
-		faults(words);
-		(void)usleep(60000);
-	}
+	while (crowd_read(&crowd.left) > 0)
+		if (crowd_read(&crowd.done) < 40 * n) {
+			(void)usleep(1000);
+		} else {
+			(void)snprintf(words, sizeof(words),
+			    "sign-ms=1 session-invalid=c%d", n++);
+			faults(words);
+		}
 	for (i = 0; i < 16; i++)
 		pthread_join(thread[i], NULL);
 	faults("");
 	assert_int_equal(crowd.done, 16 * 50);
-	assert_true(n > 3);
+	assert_true(n >= 20);
 	/* Of sixteen that a loss hits, hardly one is told to come again. */
-	assert_true(crowd.refused < n);
+	assert_true(crowd.refused <= n);
 	key_free(crowd.key);
 }
 
@@ -899,7 +905,7 @@ static int
 token_make(void **st)
 {
 	const char *build = getenv("BUILDDIR");
-	char *conf, *text, *tokens;
+	char *conf, *text, *tokens, *built;
 
 	(void)st;
 	if (mkdtemp(dir) == NULL)
@@ -910,13 +916,15 @@ token_make(void **st)
 	calls = in_dir("calls");
 	pin = in_dir("pin");
 	state_dir = in_dir("state");
-	shim = realpath(
-	    file_path(build != NULL ? build : ".", "tests/shim/pkcs11-shim.so"),
-	    NULL);
+	built =
+	    file_path(build != NULL ? build : ".", "tests/shim/pkcs11-shim.so");
+	shim = realpath(built, NULL);
+	self = realpath("/proc/self/exe", NULL);
+	free(built);
 	text = str_fmt("directories.tokendir = %s\nlog.level = ERROR\n"
 		       "objectstore.backend = file\n",
 	    tokens);
-	if (shim == NULL || mkdir(tokens, 0700) != 0 ||
+	if (shim == NULL || self == NULL || mkdir(tokens, 0700) != 0 ||
 	    mkdir(state_dir, 0700) != 0)
 		return -1;
 	put(conf, text);
@@ -950,6 +958,7 @@ token_remove(void **st)
 	free(control);
 	free(calls);
 	free(pin);
+	free(self);
 	free(shim);
 	free(state_dir);
 	return nftw(dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
