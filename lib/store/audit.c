@@ -23,38 +23,82 @@ time_write(char out[WHEN_LEN + 7], int64_t when_us)
 	(void)snprintf(out + WHEN_LEN - 2, 9, ".%06dZ", (int)us);
 }
 
+/* Whatever needs more than quotes is jansson's to escape. */
+static void
+hard_string(struct bytes *out, const char *value)
+{
+	struct json *j = json_new_array();
+	char *text;
+
+	json_push_str(j, value);
+	text = json_text(j, 0);
+	bytes_add(out, text + 1, strlen(text) - 2);
+	free(text);
+	json_free(j);
+}
+
+static bool
+is_plain(const char *s)
+{
+	while (*s >= ' ' && *s < 0x7f && *s != '"' && *s != '\\')
+		s++;
+	return *s == '\0';
+}
+
+/* Every issuance waits for this text: members are put together here, as a
+ * tree of values would cost more than the database. */
+static void
+member(struct bytes *out, const char *key, const char *value)
+{
+	if (value == NULL)
+		return;
+	bytes_adds(out, out->len > 0 ? ",\"" : "{\"");
+	bytes_adds(out, key);
+	bytes_adds(out, "\":");
+	if (is_plain(value)) {
+		bytes_addc(out, '"');
+		bytes_adds(out, value);
+		bytes_addc(out, '"');
+	} else {
+		hard_string(out, value);
+	}
+}
+
+static void
+member_number(struct bytes *out, const char *key, int64_t value)
+{
+	if (value != 0)
+		bytes_addf(out, ",\"%s\":%lld", key, (long long)value);
+}
+
 char *
 audit_text(const struct audit *e, int64_t when_us)
 {
 	char when[WHEN_LEN + 7];
-	struct json *j = json_new_object();
-	char *text;
+	struct bytes out = {0};
 
 	time_write(when, when_us);
-	json_str(j, "time", when);
-	json_str(j, "event", e->event);
-	json_str(j, "request", e->request);
-	json_str(j, "operation", e->operation);
-	json_str(j, "endpoint", e->endpoint);
-	json_str(j, "profile", e->profile);
-	json_str(j, "peer", e->peer);
-	json_str(j, "requester", e->requester);
-	json_str(j, "client_sha256", e->client_sha256);
-	json_str(j, "csr_sha256", e->csr_sha256);
-	json_str(j, "spki_sha256", e->spki_sha256);
-	json_str(j, "subject", e->subject);
-	json_str(j, "serial", e->serial);
-	json_str(j, "cert_sha256", e->cert_sha256);
-	json_str(j, "reason", e->reason);
-	json_str(j, "text", e->text);
-	json_str(j, "cause", e->cause);
-	if (e->status != 0)
-		json_int(j, "status", e->status);
-	if (e->count != 0)
-		json_int(j, "count", e->count);
-	text = json_text(j, 0);
-	json_free(j);
-	return text;
+	member(&out, "time", when);
+	member(&out, "event", e->event);
+	member(&out, "request", e->request);
+	member(&out, "operation", e->operation);
+	member(&out, "endpoint", e->endpoint);
+	member(&out, "profile", e->profile);
+	member(&out, "peer", e->peer);
+	member(&out, "requester", e->requester);
+	member(&out, "client_sha256", e->client_sha256);
+	member(&out, "csr_sha256", e->csr_sha256);
+	member(&out, "spki_sha256", e->spki_sha256);
+	member(&out, "subject", e->subject);
+	member(&out, "serial", e->serial);
+	member(&out, "cert_sha256", e->cert_sha256);
+	member(&out, "reason", e->reason);
+	member(&out, "text", e->text);
+	member(&out, "cause", e->cause);
+	member_number(&out, "status", e->status);
+	member_number(&out, "count", e->count);
+	bytes_addc(&out, '}');
+	return (char *)out.data;
 }
 
 void

@@ -3,7 +3,7 @@
  * (connections, statements), sqlite_open.c, sqlite_use.c (transactions), wal.c.
  *
  * One connection writes, whatever the number of threads: its page cache stays
- * warm, and threads queue on a mutex rather than spin in SQLite's busy
+ * warm, and threads take turns rather than spin in SQLite's busy
  * handler, which is left for other processes.  Reads take the writer when it
  * is idle, else one of a pool.
  *
@@ -19,6 +19,7 @@
 #include <sqlite3.h>
 
 #include "lib/store/driver.h"
+#include "lib/store/turn.h"
 
 struct sqlite_conn {
 	struct conn base;
@@ -39,7 +40,7 @@ struct sqlite_db {
 	double wait;
 	bool full;
 
-	pthread_mutex_t writing; /* who holds it owns `writer` */
+	struct turn writing; /* who holds it owns `writer` */
 	struct sqlite_conn writer;
 	sqlite3_file *main_file, *wal_file; /* writer's */
 
@@ -53,6 +54,7 @@ struct sqlite_db {
 	struct fail broken_why;
 	double retry_at;                   /* when_clock(): next reopening */
 	uint64_t tickets, started, synced; /* taken, being synced, synced */
+	double started_at;                 /* when_clock() */
 	unsigned syncing;
 
 	struct sqlite_conn keeper; /* the checkpointer's connection */

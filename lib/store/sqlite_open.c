@@ -221,7 +221,7 @@ db_new(const struct db_options *o)
 	db->wait = o->wait > 0 ? o->wait : DB_WAIT;
 	db->full = o->full;
 	db->pool_most = o->connections > 2 ? o->connections - 2 : 1;
-	(void)pthread_mutex_init(&db->writing, NULL);
+	turn_init(&db->writing);
 	(void)pthread_mutex_init(&db->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
@@ -271,7 +271,7 @@ sqlite_close(struct db *base)
 	struct sqlite_db *db = (struct sqlite_db *)base;
 
 	wal_stop(db);
-	(void)pthread_mutex_destroy(&db->writing);
+	turn_destroy(&db->writing);
 	(void)pthread_mutex_destroy(&db->lock);
 	(void)pthread_cond_destroy(&db->change);
 	(void)pthread_cond_destroy(&db->keeper_wake);

@@ -27,10 +27,9 @@ static int
 writer_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
     struct fail *why)
 {
-	struct timespec ts = timespec_of(deadline);
 	int moved = 0;
 
-	if (pthread_mutex_clocklock(&db->writing, CLOCK_MONOTONIC, &ts) != 0)
+	if (!turn_take(&db->writing, deadline))
 		return busy_fail(why);
 	*c = &db->writer;
 	(void)db->main_file->pMethods->xFileControl(
@@ -38,7 +37,7 @@ writer_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
 	if (moved == 0)
 		return 0;
 	/* What is written to a deleted file is written to nowhere. */
-	(void)pthread_mutex_unlock(&db->writing);
+	turn_give(&db->writing);
 	(void)fail(why, FAIL_BUSY, "db-write",
 	    "the database file was moved or deleted");
 	(void)fail_cause(why, "%s is not the file that was opened", db->path);
@@ -83,7 +82,7 @@ give_back(struct sqlite_conn *c)
 
 	sqlite_reset(c);
 	if (c == &db->writer) {
-		(void)pthread_mutex_unlock(&db->writing);
+		turn_give(&db->writing);
 	} else {
 		(void)pthread_mutex_lock(&db->lock);
 		if (db->idle == NULL && db->pool >= db->pool_most)
@@ -101,7 +100,7 @@ take(struct sqlite_conn **c, struct sqlite_db *db, enum db_use use,
 	double deadline = when_clock() + db->wait;
 	int rc = 0;
 
-	if (use == DB_READ && pthread_mutex_trylock(&db->writing) == 0)
+	if (use == DB_READ && turn_try(&db->writing))
 		*c = &db->writer;
 	else if (use == DB_WRITE)
 		rc = writer_take(c, db, deadline, why);

@@ -5,15 +5,21 @@
 
 #include "lib/base/when.h"
 
-/* Syncs that run side by side: the kernel merges them, and a commit does not
- * have to wait for the end of a sync that started too early for it. */
+/*
+ * Syncs that run side by side, and s between the starts of two: a commit does
+ * not have to wait for the end of a slow sync that started too early for it,
+ * and on a fast disk it shares the next one.
+ */
 #define SYNCS_MOST 8
+#define SYNCS_APART 0.0005
 /* Frames (pages) in the WAL before it is checkpointed, and between tries. */
 #define FRAMES_MOST 4000
 #define FRAMES_STEP 1000
-/* s: between tries to reopen, and for readers to leave an old snapshot. */
+/* s: between tries to reopen; for readers to leave an old snapshot; for our
+ * turn. */
 #define REOPEN_EVERY 1.0
 #define READERS_WAIT 0.1
+#define WRITERS_WAIT 10.0
 #define KEEPER_STACK (128 * 1024)
 
 static void
@@ -133,6 +139,7 @@ sync_lead(struct sqlite_db *db)
 	int rc;
 
 	db->started = upto;
+	db->started_at = when_clock();
 	db->syncing++;
 	(void)pthread_mutex_unlock(&db->lock);
 	rc = db->wal_file->pMethods->xSync(db->wal_file, SQLITE_SYNC_NORMAL);
@@ -150,6 +157,15 @@ sync_lead(struct sqlite_db *db)
 	(void)pthread_cond_broadcast(&db->change);
 }
 
+static bool
+sync_due(const struct sqlite_db *db, uint64_t ticket)
+{
+	return db->started < ticket &&
+	       (db->syncing == 0 ||
+		   (db->syncing < SYNCS_MOST &&
+		       when_clock() - db->started_at >= SYNCS_APART));
+}
+
 int
 wal_sync(struct sqlite_db *db, struct fail *why)
 {
@@ -159,7 +175,7 @@ wal_sync(struct sqlite_db *db, struct fail *why)
 	(void)pthread_mutex_lock(&db->lock);
 	ticket = ++db->tickets;
 	while (db->synced < ticket && !db->broken) {
-		if (db->started < ticket && db->syncing < SYNCS_MOST)
+		if (sync_due(db, ticket))
 			sync_lead(db);
 		else
 			(void)pthread_cond_wait(&db->change, &db->lock);
@@ -188,12 +204,12 @@ checkpoint(struct sqlite_db *db)
 		return;
 	rc = sqlite3_wal_checkpoint_v2(
 	    c->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-	if (rc == SQLITE_OK) {
-		(void)pthread_mutex_lock(&db->writing);
+	if (rc == SQLITE_OK &&
+	    turn_take(&db->writing, when_clock() + WRITERS_WAIT)) {
 		c->deadline = when_clock() + READERS_WAIT;
 		rc = sqlite3_wal_checkpoint_v2(
 		    c->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
-		(void)pthread_mutex_unlock(&db->writing);
+		turn_give(&db->writing);
 	}
 	if (rc == SQLITE_OK) {
 		__atomic_store_n(&db->frames, 0, __ATOMIC_RELAXED);

@@ -53,6 +53,35 @@ record_is_compact_json_in_fixed_order(void **state)
 	}
 }
 
+/* The text is put together by hand: jansson must agree to every octet. */
+static void
+record_is_what_a_json_library_would_write(void **state)
+{
+	static const char *const table[] = {"", "plain", "a\"b", "a\\b", "a/b",
+	    "tab\there", "nl\nhere", "\x01\x1f\x7f", "\xc3\xa9t\xc3\xa9",
+	    "\xe2\x80\xa8", "\xf0\x9f\x90\x84", "\xff\xfe", "\xc0\x80",
+	    "\xed\xa0\x80", "</script>", "%s%n"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct audit entry = {.event = table[i], .status = 200};
+		struct json *j = json_new_object(), *back;
+		char *got = audit_text(&entry, 0), *want;
+		struct fail why = {0};
+
+		json_str(j, "time", "1970-01-01T00:00:00.000000Z");
+		json_str(j, "event", table[i]);
+		json_int(j, "status", 200);
+		want = json_text(j, 0);
+		assert_string_equal(got, want);
+		assert_int_equal(json_read(&back, got, &why), 0);
+		json_free(back);
+		json_free(j);
+		free(got);
+		free(want);
+	}
+}
+
 static void
 hash_covers_the_previous_hash_and_the_record(void **state)
 {
@@ -271,6 +300,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(record_is_compact_json_in_fixed_order),
+	    cmocka_unit_test(record_is_what_a_json_library_would_write),
 	    cmocka_unit_test(hash_covers_the_previous_hash_and_the_record),
 	    ON_DISK(every_entry_is_a_link_of_the_chain),
 	    ON_DISK(columns_repeat_what_the_record_says),

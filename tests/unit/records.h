@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/json.h"
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
 
