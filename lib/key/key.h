@@ -27,15 +27,20 @@ struct key; /* thread-safe */
 
 /*
  * A handle; opening starts at once in the background and goes on by itself
- * (back-off 0.5 s to 30 s) until the token is there.  Fails only for what
- * waiting cannot mend: FAIL_CONFIG (URI, a PIN or PEM file's mode).
+ * (back-off 0.5 s to 30 s) until the token is there and a first signature is
+ * verified.  A module that does not come back for 60 s ends the process.  Not
+ * to be used across a fork.  Fails only for what waiting cannot mend:
+ * FAIL_CONFIG "pkcs11-uri", "pkcs11-module", "pkcs11-state", "file-mode" (a
+ * PIN or PEM file's).
  */
 MUST_CHECK int key_open(
     struct key **key, const struct key_place *place, struct fail *why);
-/* Wait until it is usable, `wait` s at most.  FAIL_BUSY "token-absent",
- * "token-pin", "token-key", "token-module", "token-session". */
+/* Wait until it is usable, `wait` s at most, and no longer than waiting may
+ * help.  FAIL_BUSY "token-absent", "token-pin", "token-key", "token-module",
+ * "token-session"; FAIL_BROKEN "sign-check". */
 MUST_CHECK int key_ready(struct key *key, double wait, struct fail *why);
-/* The configuration changed: drain, close, open the new place. */
+/* The configuration changed: drain, close, open the new place; nothing when
+ * it is the old one and usable.  FAIL_CONFIG as key_open(): all stays. */
 MUST_CHECK int key_move(
     struct key *key, const struct key_place *place, struct fail *why);
 void key_free(struct key *key);
@@ -47,7 +52,8 @@ bool key_is_file(const struct key *key);
  * but SHA-384 for P-384, SHA-512 for P-521, unless `hash` names one; none for
  * EdDSA.  A token error makes one reopen and one more try.  Fails: FAIL_BUSY
  * with the words of key_ready(); FAIL_BROKEN "sign-check", and the key is
- * taken out of use until the next reopen.
+ * taken out of use until the next reopen; FAIL_BROKEN "sign" when what is to be
+ * signed has no encoding.
  */
 MUST_CHECK int key_sign_cert(
     struct key *key, X509 *cert, const EVP_MD *hash, struct fail *why);

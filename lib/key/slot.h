@@ -5,7 +5,8 @@
  * once.  At most `most` callers of a process wait; the next is told a reserved
  * slot.  The token's measured rate and its next free slot live in a small
  * locked file in the state folder, shared by all signing programs and touched
- * only when refusing.
+ * only when refusing, and once a second for ten seconds after.  The arithmetic
+ * is in book.h.
  */
 #ifndef MICROCA_SLOT_H
 #define MICROCA_SLOT_H
@@ -16,6 +17,7 @@
 
 struct slots; /* thread-safe */
 
+/* FAIL_CONFIG "file" when the file cannot be made. */
 MUST_CHECK int slots_open(
     struct slots **slots, const char *path, unsigned most, struct fail *why);
 void slots_free(struct slots *slots);

@@ -14,13 +14,16 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static struct watch *watches;
 static double limit = 60;
-static pid_t watcher; /* the process that has the thread: not a fork of it */
+static double last_end; /* when a call came back, last */
+static pid_t watcher;   /* the process that has the thread: not a fork of it */
 static bool idle;
 
 static void
 end_if_late(const struct watch *watch, double now)
 {
-	if (watch->until > now)
+	double since = watch->since > last_end ? watch->since : last_end;
+
+	if (now - since < limit)
 		return;
 	log_write(LOG_LEVEL_ERROR,
 	    "token-module: %s has not come back for %g s: this process ends "
@@ -76,7 +79,7 @@ void
 watch_begin(struct watch *watch, const char *what)
 {
 	watch->what = what;
-	watch->until = when_clock() + limit;
+	watch->since = when_clock();
 	pthread_mutex_lock(&lock);
 	watcher_start();
 	watch->next = watches;
@@ -95,6 +98,7 @@ void
 watch_end(struct watch *watch)
 {
 	pthread_mutex_lock(&lock);
+	last_end = when_clock();
 	*watch->link = watch->next;
 	if (watch->next != NULL)
 		watch->next->link = watch->link;

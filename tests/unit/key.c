@@ -230,6 +230,8 @@ status_of(pid_t pid)
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 100;
 }
 
+static int slow_child(struct key *key);
+
 /* 0: signed; else the first letter that differs of what went wrong. */
 static int
 child(char **argv)
@@ -240,11 +242,13 @@ child(char **argv)
 	X509 *cert;
 	int rc;
 
-	if (strcmp(argv[1], "hang") == 0)
-		watch_limit(0.4);
+	if (strcmp(argv[1], "open") != 0)
+		watch_limit(0.6);
 	if (key_open(&key, &place, &why) != 0)
 		return 98;
 	rc = key_ready(key, 20, &why);
+	if (rc == 0 && strcmp(argv[1], "slow") == 0)
+		return slow_child(key);
 	if (rc == 0) {
 		cert = cert_new();
 		rc = key_sign_cert(key, cert, NULL, &why);
@@ -882,6 +886,37 @@ eight_processes_open_at_once_and_all_sign(void **st)
 		assert_int_equal(status_of(pid[i]), 0);
 }
 
+static void *
+slow_run(void *arg)
+{
+	must_sign(arg);
+	return NULL;
+}
+
+/* More wait in turn than the limit would allow each. */
+static int
+slow_child(struct key *key)
+{
+	pthread_t thread[8];
+	int i;
+
+	for (i = 0; i < 8; i++)
+		pthread_create(&thread[i], NULL, slow_run, key);
+	for (i = 0; i < 8; i++)
+		pthread_join(thread[i], NULL);
+	key_free(key);
+	return 0;
+}
+
+static void
+a_slow_token_is_none_that_hangs(void **st)
+{
+	(void)st;
+	faults("sign-ms=200");
+	assert_int_equal(status_of(spawn("slow", key_at("p256").uri)), 0);
+	faults("");
+}
+
 static void
 a_module_that_hangs_ends_the_process(void **st)
 {
@@ -990,6 +1025,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(two_keys_of_one_module_share_a_process),
 	    cmocka_unit_test(a_key_moves_to_another_place),
 	    cmocka_unit_test(eight_processes_open_at_once_and_all_sign),
+	    cmocka_unit_test(a_slow_token_is_none_that_hangs),
 	    cmocka_unit_test(a_module_that_hangs_ends_the_process),
 	};
 
