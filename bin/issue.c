@@ -93,6 +93,7 @@ enrol(struct bytes *der, const struct tool *tool, struct ca *ca,
 
 	if (csr_body_read(&request, span_of(body), true, why) == 0 &&
 	    csr_read(&csr, span_of(&request), why) == 0 &&
+	    ca_names_free(ca, csr, why) == 0 &&
 	    policy_grant(&grant, tool->who, rq, "issue", csr, why) == 0)
 		rc = ca_issue(der, ca, grant, why);
 	grant_free(grant);

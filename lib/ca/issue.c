@@ -24,19 +24,16 @@ authority_ok(const struct ca *ca, int64_t now, struct fail *why)
 	return authority_usable(ca->authority, now, why);
 }
 
-/* The CA's own key and names are nobody else's. */
+/* The CA's own names are nobody else's. */
 static int
-not_ours(const struct authority *authority, const struct grant *grant,
-    struct fail *why)
+names_free(const struct authority *authority, const X509_NAME *subject,
+    const GENERAL_NAMES *san, struct fail *why)
 {
-	if (authority_has_key(authority, grant->csr->key.sha256))
-		return fail(why, FAIL_MALFORMED, "key-reuse",
-		    "the key of the request is a CA's own");
-	if (authority_has_name(authority, grant->subject))
+	if (authority_has_name(authority, subject))
 		return fail(why, FAIL_DENIED, "name-policy",
 		    "the subject of the request is a CA's own");
-	for (int i = 0; i < sk_GENERAL_NAME_num(grant->san); i++) {
-		GENERAL_NAME *name = sk_GENERAL_NAME_value(grant->san, i);
+	for (int i = 0; i < sk_GENERAL_NAME_num(san); i++) {
+		const GENERAL_NAME *name = sk_GENERAL_NAME_value(san, i);
 
 		if (name->type == GEN_DIRNAME &&
 		    authority_has_name(authority, name->d.directoryName))
@@ -44,6 +41,24 @@ not_ours(const struct authority *authority, const struct grant *grant,
 			    "a subjectAltName of the request is a CA's own");
 	}
 	return 0;
+}
+
+int
+ca_names_free(const struct ca *ca, const struct csr *csr, struct fail *why)
+{
+	if (ca->authority == NULL)
+		return 0;
+	return names_free(ca->authority, csr->subject, csr->san, why);
+}
+
+static int
+not_ours(const struct authority *authority, const struct grant *grant,
+    struct fail *why)
+{
+	if (authority_has_key(authority, grant->csr->key.sha256))
+		return fail(why, FAIL_MALFORMED, "key-reuse",
+		    "the key of the request is a CA's own");
+	return names_free(authority, grant->subject, grant->san, why);
 }
 
 /* key_sign_cert() verifies with the token's public half; so this must be the

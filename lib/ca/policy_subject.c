@@ -95,7 +95,7 @@ value_ok(struct making *m, const struct rdn_rule *rule, const char *value)
 		return fail(m->why, FAIL_DENIED, "name-policy",
 		    "the %s asked for cannot be compared", rule->type);
 	if (rule->pattern != NULL && !pattern_match(rule->pattern, value))
-		return fail(m->why, FAIL_DENIED, "name-policy",
+		return fail(m->why, FAIL_MALFORMED, "dn-rule",
 		    "profile %s: the %s asked for does not match the "
 		    "profile's pattern",
 		    m->profile->name, rule->type);

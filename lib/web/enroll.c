@@ -34,27 +34,11 @@ csr_take(struct csr **csr, const struct request *rq, struct trace *t,
 	return rc;
 }
 
-/* RFC 7030, 4.2.2: only the holder of one of this endpoint's certificates can
- * renew, and it renews the one that it shows. */
-static int
-renewer_ok(
-    const struct identity *who, const struct request *rq, struct fail *why)
-{
-	if (!who->own || who->profile == NULL ||
-	    strcmp(who->profile, rq->endpoint->profile_name) != 0)
-		return fail(why, FAIL_DENIED, "reenroll-issuer",
-		    "RFC 7030, 4.2.2: only a certificate that this endpoint "
-		    "issued can be renewed");
-	return 0;
-}
-
 static int
 grant_of(struct grant **grant, const struct identity *who,
     const struct request *rq, const char *operation, const struct csr *csr,
     bool renewal, struct fail *why)
 {
-	if (renewal && renewer_ok(who, rq, why) != 0)
-		return -1;
 	if (policy_grant(grant, who, rq, operation, csr, why) != 0)
 		return -1;
 	if (!renewal && !policy_is_renewal(who, rq, csr))
@@ -86,6 +70,7 @@ enroll(struct ca *ca, const struct request *rq, struct reply *rp,
 		goto out;
 	rp->trace.requester = str_dup(who->requester);
 	if (csr_take(&csr, rq, &rp->trace, why) == 0 &&
+	    ca_names_free(ca, csr, why) == 0 &&
 	    grant_of(&grant, who, rq, operation, csr, renewal, why) == 0 &&
 	    ca_issue(&der, ca, grant, why) == 0)
 		rc = reply_cert(rp, span_of(&der));
