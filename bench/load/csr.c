@@ -130,7 +130,8 @@ pool_make(struct pool *pool, const struct options *o)
 	}
 	if (RAND_bytes((uint8_t *)&run, sizeof(run)) != 1)
 		die("no random octets");
-	pool->keys = o->keys < o->pool ? (size_t)o->keys : (size_t)o->pool;
+	pool->keys =
+	    (size_t)(o->keys > 0 && o->keys < o->pool ? o->keys : o->pool);
 	pool->key = mem_new(pool->keys * sizeof(EVP_PKEY *));
 	for (size_t i = 0; i < pool->keys; i++)
 		pool->key[i] = key_make(o->alg);

@@ -18,7 +18,6 @@ static struct options opt = {.type = "application/pkcs10",
     .alg = "p256",
     .prefix = "load",
     .connections = 1,
-    .keys = 32,
     .pin = -1,
     .timeout = 30,
     .seconds = 10};
@@ -186,7 +185,8 @@ usage(void)
 	    "  --out DIR         storm: keep each certificate and key there\n"
 	    "  --check           parse each answer, compare the key\n"
 	    "  --csr-alg A       p256 p384 rsa2048 rsa3072 ed25519\n"
-	    "  --csr-keys N      keys in the pool (32)\n"
+	    "  --csr-keys N      keys in the pool (one each: a CA may refuse\n"
+	    "                    a key that another subject has)\n"
 	    "  --csr-cn CN       one CN for all; --cn-prefix P (load)\n"
 	    "  --csr-san         the CN as dNSName too\n"
 	    "  --oneline         base64 without line breaks\n"
@@ -386,7 +386,7 @@ main(int argc, char **argv)
 	while ((ch = getopt_long(argc, argv,
 		    "u:A:E:K:p:d:X:H:c:km:Sn:t:w:r:", names, NULL)) != -1)
 		option_long(ch);
-	if (optind != argc || opt.connections < 1 || opt.keys < 1 ||
+	if (optind != argc || opt.connections < 1 || opt.keys < 0 ||
 	    (opt.cacert == NULL && !opt.insecure) ||
 	    (opt.storm && opt.pool < 1) ||
 	    (opt.cert == NULL) != (opt.key == NULL))
