@@ -10,6 +10,7 @@
 
 #include "bin/check.h"
 #include "lib/base/when.h"
+#include "lib/key/pkcs11uri.h"
 
 static void
 report(struct check *c, const char *what, int rc, struct fail *why)
@@ -70,6 +71,9 @@ files_test(struct check *c, struct fail *why)
 	    mode_ok(s->public_folder, true, 022, why) != 0 ||
 	    mode_ok(s->run, true, 027, why) != 0)
 		return -1;
+	/* The PIN is for a token only, the key a file only without one. */
+	if (!pkcs11uri_is(s->ca.key))
+		return mode_ok(s->ca.key, false, 077, why);
 	return s->ca.pin_file == NULL
 	           ? 0
 	           : mode_ok(s->ca.pin_file, false, 077, why);
