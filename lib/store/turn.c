@@ -42,6 +42,13 @@ turn_try(struct turn *t)
 }
 
 static void
+join(struct turn *t, struct turn_waiter *w)
+{
+	*t->last = w;
+	t->last = &w->next;
+}
+
+static void
 leave(struct turn *t, struct turn_waiter *w)
 {
 	struct turn_waiter **p = &t->first;
@@ -89,8 +96,7 @@ turn_take(struct turn *t, double deadline)
 		(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 		(void)pthread_cond_init(&w.wake, &attr);
 		(void)pthread_condattr_destroy(&attr);
-		*t->last = &w;
-		t->last = &w.next;
+		join(t, &w);
 		got = wait_for(t, &w, deadline);
 		(void)pthread_cond_destroy(&w.wake);
 	} else {
