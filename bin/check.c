@@ -184,6 +184,38 @@ endpoint_report(struct check *c, const struct endpoint *e)
 	free(what);
 }
 
+static bool
+offered(const struct settings *s, const struct profile *profile)
+{
+	const struct endpoint *e = s->endpoints.item;
+	size_t i;
+
+	for (i = 0; i < s->endpoints.n; i++)
+		if (e[i].profile == profile)
+			return true;
+	return false;
+}
+
+/* What no endpoint offers may wait for another issuer. */
+static void
+spare_profiles(const struct check *c)
+{
+	const struct profile *p = c->settings->profiles->list.item;
+	size_t i;
+
+	for (i = 0; i < c->settings->profiles->list.n; i++) {
+		struct fail why = {0};
+
+		if (offered(c->settings, &p[i]))
+			continue;
+		if (authority_profile_ok(c->authority, &p[i], &why) == 0)
+			printf("ok: profile %s fits the issuer\n", p[i].name);
+		else
+			printf("note: profile %s cannot be issued: %s\n",
+			    p[i].name, why.text);
+	}
+}
+
 static void
 tests_run(struct check *c)
 {
@@ -201,6 +233,11 @@ tests_run(struct check *c)
 	}
 	for (i = 0; i < c->settings->endpoints.n; i++)
 		endpoint_report(c, &e[i]);
+	if (c->authority != NULL)
+		spare_profiles(c);
+	if (c->key != NULL && key_is_file(c->key))
+		puts("note: the CA's key is a file: a token is where it "
+		     "belongs");
 }
 
 static void

@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/key/pkcs11uri.h"
+
 #ifdef HAVE_CONFIG_H
 #include "config.h"
 #endif
@@ -107,6 +109,10 @@ key_make(struct wish *wish, const struct settings *settings, struct fail *why)
 	const char *type =
 	    wish->key_type != NULL ? wish->key_type : settings->ca.key_type;
 
+	if (!pkcs11uri_is(place.uri))
+		fprintf(stderr,
+		    "microca init: warning: the CA's key is a file: a token "
+		    "is where it belongs\n");
 	if (key_generate(&place, type, why) == 0) {
 		wish->made_key = true;
 		printf("key %s: made (%s)\n", place.uri, type);

@@ -56,6 +56,7 @@ is "init left one audit row" "$(rows init)" 1
 like "with who did it" "$(record init requester)" '^operator:.'
 before=$(sha256sum "$T/issuer.key")
 is "init again is harmless" "$(run init)" 0
+like "but warns of a key in a file" "$(cat "$T/err")" 'warning: .* is a file'
 is "and says what is there" "$(grep -c 'already there' "$T/out")" 5
 is "the key is not replaced" "$(sha256sum "$T/issuer.key")" "$before"
 is "nor recorded again" "$(rows init)" 1
@@ -266,7 +267,8 @@ cp "$T/localhost.pem" "$T/public/server.pem"
 cp "$T/localhost.key" "$T/public/server.key"
 chmod 640 "$T/public/server.key"
 is "check" "$(run check)" 0
-is "all is ok" "$(grep -vc '^ok: ' "$T/out")" 0
+is "all is ok" "$(grep -vc '^ok: ' "$T/out")" 1
+like "but that the key is a file" "$(cat "$T/out")" '^note: .* is a file'
 like "it is recorded" "$(rows check)" '^[1-9]'
 is "the configuration" "$(run check --config)" 0
 cp "$T/out" "$T/effective.conf"
