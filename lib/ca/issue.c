@@ -37,7 +37,7 @@ names_free(const struct authority *authority, const X509_NAME *subject,
 
 		if (name->type == GEN_DIRNAME &&
 		    authority_has_name(authority, name->d.directoryName))
-			return fail(why, FAIL_DENIED, "name-policy",
+			return fail(why, FAIL_DENIED, "san-policy",
 			    "a subjectAltName of the request is a CA's own");
 	}
 	return 0;

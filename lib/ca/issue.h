@@ -34,7 +34,8 @@ MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,
 /*
  * Nobody gets a name of the CA's own chain.  ca_issue() sees to it; asked
  * before policy, so that the answer does not depend on a profile's patterns.
- * Without an authority nothing is taken.  Fails: FAIL_DENIED "name-policy".
+ * Without an authority nothing is taken.  Fails: FAIL_DENIED "name-policy",
+ * "san-policy".
  */
 MUST_CHECK int ca_names_free(
     const struct ca *ca, const struct csr *csr, struct fail *why);
