@@ -139,13 +139,11 @@ file_write(const char *path, struct span in, mode_t mode, struct fail *why)
 	return rc;
 }
 
-int
-file_lock(int *fd, const char *path, double wait, struct fail *why)
+static int
+fd_lock(int *fd, const char *path, double wait, struct fail *why)
 {
 	double until = when_clock() + wait;
 
-	if (fd_open(fd, path, O_RDWR | O_CREAT, why) != 0)
-		return -1;
 	while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
 		if (errno != EINTR && when_clock() >= until) {
 			(void)close(*fd);
@@ -156,6 +154,22 @@ file_lock(int *fd, const char *path, double wait, struct fail *why)
 		(void)usleep(2000);
 	}
 	return 0;
+}
+
+int
+file_lock(int *fd, const char *path, double wait, struct fail *why)
+{
+	if (fd_open(fd, path, O_RDWR | O_CREAT, why) != 0)
+		return -1;
+	return fd_lock(fd, path, wait, why);
+}
+
+int
+file_lock_folder(int *fd, const char *path, double wait, struct fail *why)
+{
+	if (fd_open(fd, path, O_RDONLY | O_DIRECTORY, why) != 0)
+		return -1;
+	return fd_lock(fd, path, wait, why);
 }
 
 char *

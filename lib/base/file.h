@@ -29,6 +29,9 @@ MUST_CHECK int file_write(
  */
 MUST_CHECK int file_lock(
     int *fd, const char *path, double wait, struct fail *why);
+/* The same with a folder that is there. */
+MUST_CHECK int file_lock_folder(
+    int *fd, const char *path, double wait, struct fail *why);
 /* "dir/name", or name itself when absolute.  The caller frees. */
 char *file_path(const char *dir, const char *name);
 

@@ -7,6 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
+
 /* Octets: a database up to this size is checked whole when it is opened. */
 #define CHECK_WHOLE (1024 * 1024)
 #define WRITER_CACHE 256 /* KiB */
@@ -241,28 +243,53 @@ first_sync(struct sqlite_db *db, struct fail *why)
 	return rc == SQLITE_OK ? 0 : sqlite_fail(&db->writer, rc, "sync", why);
 }
 
+/* SQLite does not let two processes turn one new file into a WAL database at
+ * once: the second gets "locked" or an I/O error.  So they take turns. */
+static int
+opening_lock(int *fd, const struct sqlite_db *db, struct fail *why)
+{
+	if (file_lock_folder(fd, db->folder, db->wait, why) == 0)
+		return 0;
+	if (why->kind != FAIL_BUSY)
+		return fail(why, FAIL_BUSY, "db-write",
+		    "the database cannot be opened");
+	return fail(why, FAIL_BUSY, "db-busy",
+	    "the database is being opened by others");
+}
+
+static int
+db_open(struct sqlite_db *db, bool create, bool fresh, struct fail *why)
+{
+	if (sqlite_writer_open(db, why) != 0 ||
+	    (create && schema_make(&db->writer, why) != 0) ||
+	    schema_check(&db->writer, why) != 0 ||
+	    (!fresh && corruption_check(&db->writer, why) != 0))
+		return -1;
+	return first_sync(db, why);
+}
+
 int
 sqlite_open(struct db **out, const struct db_options *o, struct fail *why)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct sqlite_db *db;
 	bool fresh;
+	int lock, rc = -1;
 
 	*out = NULL;
 	(void)pthread_once(&once, sqlite_set_up);
 	if (file_check(&fresh, o->place, o->create, why) != 0)
 		return -1;
 	db = db_new(o);
-	if (sqlite_writer_open(db, why) == 0 &&
-	    (!o->create || schema_make(&db->writer, why) == 0) &&
-	    schema_check(&db->writer, why) == 0 &&
-	    (fresh || corruption_check(&db->writer, why) == 0) &&
-	    first_sync(db, why) == 0) {
-		*out = &db->base;
-		return 0;
+	if (opening_lock(&lock, db, why) == 0) {
+		rc = db_open(db, o->create, fresh, why);
+		(void)close(lock);
 	}
-	sqlite_close(&db->base);
-	return -1;
+	if (rc == 0)
+		*out = &db->base;
+	else
+		sqlite_close(&db->base);
+	return rc;
 }
 
 void
