@@ -63,8 +63,9 @@ MUST_CHECK int policy_renewal(struct grant *grant, const struct identity *who,
     const struct csr *csr, int64_t now, struct fail *why);
 
 /* Is this request a renewal, at simpleenroll too?  An own certificate of the
- * endpoint's profile asking for its own subject is. */
-bool policy_is_renewal(const struct identity *who, const struct request *rq,
+ * profile that asks for its own subject is, and one that would get it: the
+ * profile may complete or reorder what was asked. */
+bool policy_is_renewal(const struct grant *grant, const struct identity *who,
     const struct csr *csr);
 
 void grant_free(struct grant *grant);

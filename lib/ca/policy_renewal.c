@@ -12,12 +12,21 @@ of_profile(const struct identity *who, const char *profile)
 	       strcmp(who->profile, profile) == 0;
 }
 
-bool
-policy_is_renewal(
-    const struct identity *who, const struct request *rq, const struct csr *csr)
+/* As asked for, or as the profile would make it. */
+static bool
+own_subject(const struct grant *grant, const struct identity *who,
+    const struct csr *csr)
 {
-	return of_profile(who, rq->endpoint->profile->name) &&
-	       X509_NAME_cmp(who->subject, csr->subject) == 0;
+	return X509_NAME_cmp(who->subject, csr->subject) == 0 ||
+	       X509_NAME_cmp(who->subject, grant->subject) == 0;
+}
+
+bool
+policy_is_renewal(const struct grant *grant, const struct identity *who,
+    const struct csr *csr)
+{
+	return of_profile(who, grant->profile->name) &&
+	       own_subject(grant, who, csr);
 }
 
 static int
@@ -57,18 +66,18 @@ keep_names(struct grant *grant, const struct identity *who, struct fail *why)
 	return 0;
 }
 
-int
-policy_renewal_names(const struct profile *profile, const struct identity *who,
-    const struct csr *csr, struct fail *why)
+/* RFC 7030, 4.2.2: subject and subjectAltName are identical to those of the
+ * certificate that is renewed. */
+static int
+names_same(bool subject, const struct profile *profile,
+    const struct identity *who, const struct csr *csr, struct fail *why)
 {
 	if (!of_profile(who, profile->name))
 		return fail(why, FAIL_DENIED, "reenroll-issuer",
 		    "RFC 7030, 4.2.2: the certificate shown was not issued "
 		    "here under profile %s",
 		    profile->name);
-	/* RFC 7030, 4.2.2: subject and subjectAltName are identical to those
-	 * of the certificate that is renewed. */
-	if (X509_NAME_cmp(who->subject, csr->subject) != 0)
+	if (!subject)
 		return fail(why, FAIL_DENIED, "reenroll-name",
 		    "RFC 7030, 4.2.2: subject is not the certificate's");
 	if (!san_equal(who->san, csr->san))
@@ -78,12 +87,20 @@ policy_renewal_names(const struct profile *profile, const struct identity *who,
 }
 
 int
+policy_renewal_names(const struct profile *profile, const struct identity *who,
+    const struct csr *csr, struct fail *why)
+{
+	return names_same(X509_NAME_cmp(who->subject, csr->subject) == 0,
+	    profile, who, csr, why);
+}
+
+int
 policy_renewal(struct grant *grant, const struct identity *who,
     const struct csr *csr, int64_t now, struct fail *why)
 {
 	const struct profile *p = grant->profile;
 
-	if (policy_renewal_names(p, who, csr, why) != 0 ||
+	if (names_same(own_subject(grant, who, csr), p, who, csr, why) != 0 ||
 	    window_ok(p, who, now, why) != 0)
 		return -1;
 	/* RFC 7030, 4.2.2: the same key renews, another rekeys. */

@@ -41,7 +41,7 @@ grant_of(struct grant **grant, const struct identity *who,
 {
 	if (policy_grant(grant, who, rq, operation, csr, why) != 0)
 		return -1;
-	if (!renewal && !policy_is_renewal(who, rq, csr))
+	if (!renewal && !policy_is_renewal(*grant, who, csr))
 		return 0;
 	return policy_renewal(*grant, who, csr, when_now(), why);
 }

@@ -584,7 +584,7 @@ pki_try_enroll(struct bytes *der, struct ca *ca, const struct request *rq,
 	if (identity_of(&who, ca, rq, why) == 0 &&
 	    policy_grant(&grant, who, rq, operation, csr, why) == 0 &&
 	    ((strcmp(operation, "simplereenroll") != 0 &&
-		 !policy_is_renewal(who, rq, csr)) ||
+		 !policy_is_renewal(grant, who, csr)) ||
 		policy_renewal(grant, who, csr, when_now(), why) == 0))
 		rc = ca_issue(der, ca, grant, why);
 	grant_free(grant);

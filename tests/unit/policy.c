@@ -542,27 +542,74 @@ a_renewal_has_its_window_and_its_key(void **state)
 	identity_free(who);
 }
 
+/* NULL: granted as another certificate; "renewal", or why it is none. */
+static const char *
+at_simpleenroll(const struct identity *who, const char *endpoint,
+    const struct wish *wish, bool *renewal)
+{
+	struct request rq = {.id = "0123456789abcdef",
+	    .endpoint = settings_endpoint(settings, endpoint)};
+	struct csr *csr = pki_csr(wish, pki.device_key);
+	struct grant *grant = NULL;
+	static struct fail why;
+	int rc = policy_grant(&grant, who, &rq, "simpleenroll", csr, &why);
+
+	*renewal = rc == 0 && policy_is_renewal(grant, who, csr);
+	if (*renewal)
+		rc = policy_renewal(grant, who, csr, when_now(), &why);
+	if (rc == 0 && *renewal)
+		assert_memory_equal(
+		    grant->renews, who->sha256, sizeof(grant->renews));
+	grant_free(grant);
+	csr_free(csr);
+	return rc == 0 ? NULL : why.reason;
+}
+
 static void
 a_renewal_is_known_at_simpleenroll_too(void **state)
 {
-	struct request rq = {.endpoint = settings_endpoint(settings, "window")};
-	struct identity *who = somebody("CN=w", NULL, "window", NAMES_OWN);
-	struct identity *idevid = somebody("CN=w", NULL, "idevid", NAMES_OWN);
-	struct identity *maker = somebody("CN=w", NULL, NULL, NAMES_OWN);
-	struct wish w = {.subject = "CN=w"}, other = {.subject = "CN=v"};
-	struct csr *csr = pki_csr(&w, pki.device_key);
-	struct csr *csr2 = pki_csr(&other, pki.device_key);
+	static const struct {
+		const char *subject, *profile, *endpoint;
+		int64_t left; /* days */
+		struct wish wish;
+		bool renewal;
+		const char *word;
+	} cases[] = {
+	    {"CN=w", "window", "window", 29, {.subject = "CN=w"}, true, NULL},
+	    {"CN=w", "window", "window", 31, {.subject = "CN=w"}, true,
+		"window"},
+	    {"CN=w", "idevid", "window", 31, {.subject = "CN=w"}, false, NULL},
+	    {"CN=w", NULL, "window", 31, {.subject = "CN=w"}, false, NULL},
+	    /* Neither in another order nor without what the profile adds. */
+	    {"CN=w,O=Example", "device", "device", 9, {.subject = "CN=w"}, true,
+		NULL},
+	    {"CN=w,O=Example", "device", "device", 9,
+		{.subject = "CN=w", .san = "IP:192.0.2.9"}, true,
+		"reenroll-name"},
+	    {"CN=w,serialNumber=7,O=Example", "device", "device", 9,
+		{.subject = "O=Example,serialNumber=7,CN=w",
+		    .san = "IP:192.0.2.9"},
+		true, "reenroll-name"},
+	};
 
 	(void)state;
-	assert_true(policy_is_renewal(who, &rq, csr));
-	assert_false(policy_is_renewal(who, &rq, csr2));
-	assert_false(policy_is_renewal(idevid, &rq, csr));
-	assert_false(policy_is_renewal(maker, &rq, csr));
-	csr_free(csr);
-	csr_free(csr2);
-	identity_free(who);
-	identity_free(idevid);
-	identity_free(maker);
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		struct identity *who = somebody(
+		    cases[i].subject, NULL, cases[i].profile, NAMES_OWN);
+		bool renewal;
+		const char *word;
+
+		who->not_after = when_now() + cases[i].left * DAY;
+		word = at_simpleenroll(
+		    who, cases[i].endpoint, &cases[i].wish, &renewal);
+		if (getenv("VERBOSE") != NULL)
+			print_message("# case %zu: %s\n", i,
+			    word != NULL ? word : "granted");
+		assert_int_equal(renewal, cases[i].renewal);
+		assert_string_equal(word != NULL ? word : "",
+		    cases[i].word != NULL ? cases[i].word : "");
+		identity_free(who);
+	}
 }
 
 int
