@@ -175,7 +175,7 @@ record_fill(struct record *r, const struct ca *ca, const struct cert *cert,
 	r->device = str_dup(g->device);
 	memcpy(r->csr_sha256, g->csr->sha256, SHA256_LEN);
 	sha256(r->spki_sha256, cert->spki);
-	name_hash(r->subject_hash, g->subject);
+	grant_name_hash(r->subject_hash, g);
 	request_key(r->request_key, g);
 	r->not_before = cert->not_before;
 	r->not_after = cert->not_after;

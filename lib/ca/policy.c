@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/ca/policy_names.h"
+#include "lib/wire/san.h"
 
 int
 policy_names_of(const struct identity *who)
@@ -124,18 +125,28 @@ device_id_ok(const char *id)
 	return len > 0 && len <= 128;
 }
 
-/* SHA-256 is that of the subject's comparison form: renewals keep it. */
+/* RFC 5280, 4.1.2.6: all empty subjects are the same name, and nobody's. */
+void
+grant_name_hash(uint8_t out[SHA256_LEN], const struct grant *grant)
+{
+	if (X509_NAME_entry_count(grant->subject) > 0)
+		name_hash(out, grant->subject);
+	else
+		san_hash(out, grant->san);
+}
+
+/* SHA-256 is that of the name's comparison form: renewals keep it. */
 static char *
-device_id_of(int from, const X509_NAME *subject)
+device_id_of(int from, const struct grant *grant)
 {
 	uint8_t hash[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 
 	if (from == DEVICE_CN)
-		return name_value(subject, NID_commonName);
+		return name_value(grant->subject, NID_commonName);
 	if (from == DEVICE_SERIAL)
-		return name_value(subject, NID_serialNumber);
-	name_hash(hash, subject);
+		return name_value(grant->subject, NID_serialNumber);
+	grant_name_hash(hash, grant);
 	hex_write(hex, (struct span){hash, sizeof(hash)}, false);
 	return str_dup(hex);
 }
@@ -147,7 +158,7 @@ device_ok(struct grant *grant, struct fail *why)
 
 	if (!p->azure || p->device_id == DEVICE_NONE)
 		return 0;
-	grant->device = device_id_of(p->device_id, grant->subject);
+	grant->device = device_id_of(p->device_id, grant);
 	if (grant->device == NULL)
 		return fail(why, FAIL_MALFORMED, "csr-incomplete",
 		    "profile %s wants in the subject: %s", p->name,

@@ -68,6 +68,10 @@ MUST_CHECK int policy_renewal(struct grant *grant, const struct identity *who,
 bool policy_is_renewal(const struct grant *grant, const struct identity *who,
     const struct csr *csr);
 
+/* SHA-256 of the name that the grant's owner holds: the subject's, or that of
+ * the subjectAltName as a set when the subject is empty. */
+void grant_name_hash(uint8_t out[SHA256_LEN], const struct grant *grant);
+
 void grant_free(struct grant *grant);
 
 #endif

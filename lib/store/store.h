@@ -48,7 +48,7 @@ struct record {
 	char *owner;     /* the identity that holds the name */
 	char *device;    /* Azure device id, or NULL */
 	uint8_t csr_sha256[SHA256_LEN], spki_sha256[SHA256_LEN];
-	uint8_t subject_hash[SHA256_LEN]; /* name_hash() */
+	uint8_t subject_hash[SHA256_LEN]; /* grant_name_hash() */
 	uint8_t request_key[SHA256_LEN];  /* endpoint, operation, client, CSR */
 	int64_t not_before, not_after, issued;
 	enum store_status status;

@@ -388,3 +388,39 @@ san_equal(const GENERAL_NAMES *a, const GENERAL_NAMES *b)
 {
 	return names_within(a, b) && names_within(b, a);
 }
+
+static int
+hash_order(const void *a, const void *b)
+{
+	return memcmp(a, b, SHA256_LEN);
+}
+
+/* RFC 5280, 7.2: host names are compared without regard to case. */
+static void
+name_digest(uint8_t out[SHA256_LEN], const GENERAL_NAME *name)
+{
+	uint8_t *der = NULL;
+	int len = i2d_GENERAL_NAME(name, &der);
+
+	if (len < 0)
+		abort(); /* out of memory */
+	for (int i = 0; name->type == GEN_DNS && i < len; i++)
+		if (der[i] >= 'A' && der[i] <= 'Z')
+			der[i] |= 0x20;
+	sha256(out, (struct span){der, (size_t)len});
+	OPENSSL_free(der);
+}
+
+void
+san_hash(uint8_t out[SHA256_LEN], const GENERAL_NAMES *san)
+{
+	size_t n = san != NULL ? (size_t)sk_GENERAL_NAME_num(san) : 0;
+	uint8_t *all = mem_new(n * SHA256_LEN + 1);
+
+	for (size_t i = 0; i < n; i++)
+		name_digest(
+		    &all[i * SHA256_LEN], sk_GENERAL_NAME_value(san, (int)i));
+	qsort(all, n, SHA256_LEN, hash_order);
+	sha256(out, (struct span){all, n * SHA256_LEN});
+	free(all);
+}

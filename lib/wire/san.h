@@ -36,4 +36,7 @@ const char *san_type(const GENERAL_NAME *name);
 /* Equal as sets; DNS without regard to case.  NULL is the empty set. */
 bool san_equal(const GENERAL_NAMES *a, const GENERAL_NAMES *b);
 
+/* SHA-256 of the names as a set: equal where san_equal() is. */
+void san_hash(uint8_t out[SHA256_LEN], const GENERAL_NAMES *san);
+
 #endif

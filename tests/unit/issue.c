@@ -143,6 +143,42 @@ an_issuance_is_one_audit_row(void **state)
 	EVP_PKEY_free(key);
 }
 
+/* All empty subjects are one name: what their owners hold is the SAN. */
+static void
+without_a_subject_the_other_names_are_owned(void **state)
+{
+	static const struct {
+		const char *client, *san, *word;
+	} cases[] = {
+	    {"CN=a.example", "DNS:a.example", NULL},
+	    {"CN=b.example", "DNS:b.example", NULL},
+	    {"O=Thief,CN=b.example", "DNS:B.example", "name-taken"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		X509 *client = pki_leaf(
+		    cases[i].client, pki.device_key, pki.maker, pki.maker_key);
+		struct request rq = pki_request(ca, "bare", client);
+		struct wish w = {.san = cases[i].san};
+		EVP_PKEY *key = pki_key();
+		struct bytes der = {0};
+		struct fail why = {0};
+		int rc = pki_try_enroll(
+		    &der, ca, &rq, "simpleenroll", &w, key, &why);
+
+		if (rc != 0)
+			print_message("# %s: %s\n", why.reason, why.text);
+		assert_int_equal(rc == 0, cases[i].word == NULL);
+		assert_string_equal(
+		    rc != 0 ? why.reason : "", rc != 0 ? cases[i].word : "");
+		bytes_free(&der);
+		EVP_PKEY_free(key);
+		request_free(&rq);
+		X509_free(client);
+	}
+}
+
 /* Design: the same request gets the same answer. */
 static void
 a_repeat_has_the_same_answer(void **state)
@@ -489,6 +525,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_goes_out_is_recorded_with_all_about_it),
 	    cmocka_unit_test(an_issuance_is_one_audit_row),
+	    cmocka_unit_test(without_a_subject_the_other_names_are_owned),
 	    cmocka_unit_test(a_repeat_has_the_same_answer),
 	    cmocka_unit_test(the_cas_own_key_and_name_are_refused),
 	    cmocka_unit_test(an_own_certificate_is_renewed_with_its_names),
