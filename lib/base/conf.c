@@ -12,6 +12,7 @@ struct reader {
 	const char *path;   /* of the file named */
 	const char *folder; /* its folder: included files are there */
 	struct bytes file;  /* file_of()'s answer */
+	const char *absent; /* the group that the file does not have */
 	struct fail *why;
 };
 
@@ -335,18 +336,38 @@ fallback_read(struct reader *r, void *out, const struct conf_key *key)
 }
 
 static int
+absent_refuse(
+    struct reader *r, const struct conf_key *key, const config_setting_t *at)
+{
+	struct bytes path = {0};
+
+	path_write(&path, at);
+	if (r->absent != NULL)
+		bytes_addf(&path, "%s%s", path.len > 0 ? "." : "", r->absent);
+	bytes_addf(&path, "%s%s", path.len > 0 ? "." : "", key->name);
+	fail(r->why, FAIL_CONFIG, "config", "%s:%u: key '%s' is missing: %s",
+	    file_of(r, at), line_of(at), (const char *)path.data, key->text);
+	bytes_free(&path);
+	return -1;
+}
+
+static int
 absent_read(struct reader *r, void *out, const struct conf_key *key,
     const config_setting_t *at)
 {
 	if (key->required)
-		return fail(r->why, FAIL_CONFIG, "config",
-		    "%s:%u: key '%s' is missing: %s", file_of(r, at),
-		    line_of(at), key->name, key->text);
+		return absent_refuse(r, key, at);
 	if (key->fallback != NULL)
 		return fallback_read(r, out, key);
-	if (key->type == CONF_GROUP)
-		return group_read(
+	if (key->type == CONF_GROUP) {
+		int rc;
+
+		r->absent = key->name;
+		rc = group_read(
 		    r, (char *)out + key->offset, key->table, NULL, at);
+		r->absent = NULL;
+		return rc;
+	}
 	return 0;
 }
 
@@ -431,7 +452,7 @@ conf_read(void *out, const struct conf_table *table, const char *path,
 	char *folder = slash == path   ? str_dup("/")
 	               : slash != NULL ? mem_dup(path, (size_t)(slash - path))
 	                               : str_dup(".");
-	struct reader r = {path, folder, {0}, why};
+	struct reader r = {path, folder, {0}, NULL, why};
 	struct bytes text = {0};
 	config_t config;
 	int rc = -1;

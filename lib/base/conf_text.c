@@ -139,7 +139,7 @@ mode_check(const char *path, struct fail *why)
 	free(dir);
 	if (rc != 0 || stat(path, &st) != 0) {
 		fail(why, FAIL_CONFIG, "config", "%s: cannot be read", path);
-		return fail_errno(why, "%s", path);
+		return fail_errno(why, "stat");
 	}
 	if (!S_ISREG(st.st_mode))
 		return fail(why, FAIL_CONFIG, "config",

@@ -274,7 +274,7 @@ a_mistake_is_named_with_line_key_and_what_is_allowed(void **state)
 		":1: key 'doors': wrong type; allowed: a list of groups"},
 	    {"doors = ( \"a\" );", ":1: key 'doors[0]': wrong type"},
 	    {"doors = ( { port = 1; } );",
-		":1: key 'name' is missing: its name"},
+		":1: key 'doors[0].name' is missing: its name"},
 	    {"doors = ( { name = \"\"; } );", ":1: key 'doors[0].name': empty"},
 	    {"doors = ( { name = \"a\"; port = 65536; } );",
 		":1: key 'doors[0].port': out of range; allowed: a whole "

@@ -77,7 +77,7 @@ a_profile_that_breaks_a_rule_is_refused_with_the_rule(void **state)
 	static const struct {
 		const char *body, *text;
 	} rows[] = {
-	    {CN, "key 'validity' is missing"},
+	    {CN, "key 'profiles[0].validity' is missing"},
 	    {"validity = \"90\";" CN, "key 'profiles[0].validity': not of"},
 	    {"validity = \"59s\";" CN, "'profiles[0].validity': not of"},
 	    {"validity = \"101y\";" CN, "'profiles[0].validity': not of"},

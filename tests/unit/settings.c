@@ -241,9 +241,9 @@ a_mistake_is_refused_with_its_line(void **state)
 	static const struct {
 		const char *file, *text;
 	} rows[] = {
-	    {"endpoints = ();", ":1: key 'key' is missing"},
+	    {"endpoints = ();", ":1: key 'ca.key' is missing"},
 	    {"ca = { key = \"k\"; }; endpoints = ();",
-		":1: key 'subject' is missing"},
+		":1: key 'ca.subject' is missing"},
 	    {CA, ":1: key 'endpoints' is missing"},
 	    {CA "threads = 8; endpoints = ();",
 		":1: key 'threads': out of range; allowed: a whole number, 9"},
