@@ -2,6 +2,7 @@
 #include "bin/microca.h"
 
 #include <errno.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,23 @@ server_test(struct check *c, struct fail *why)
 	return check_server(c->settings, when_now(), why);
 }
 
+static int
+users_test(struct check *c, struct fail *why)
+{
+	const struct conf_strings *names = &c->settings->web_server_users;
+	size_t i;
+
+	for (i = 0; i < names->n; i++) {
+		const char *name = names->text[i];
+
+		if (name[strspn(name, "0123456789")] != '\0' &&
+		    getpwnam(name) == NULL)
+			return fail(why, FAIL_CONFIG, "config",
+			    "web_server_users: there is no user %s", name);
+	}
+	return 0;
+}
+
 enum want { WANT_KEY = 1, WANT_CHAIN = 2 };
 
 static const struct {
@@ -165,6 +183,7 @@ static const struct {
     {"certificate and key belong together", pair_test, WANT_KEY | WANT_CHAIN},
     {"what is published is in step", published_test, WANT_CHAIN},
     {"the web server's certificate and key fit", server_test, 0},
+    {"the web server's users are known", users_test, 0},
 };
 
 static void

@@ -91,8 +91,13 @@ enrol(struct bytes *der, const struct tool *tool, struct ca *ca,
 	struct grant *grant = NULL;
 	int rc = -1;
 
-	if (csr_body_read(&request, span_of(body), true, why) == 0 &&
-	    csr_read(&csr, span_of(&request), why) == 0 &&
+	if (csr_body_read(&request, span_of(body), true, why) != 0) {
+		if (why->cause[0] == '\0')
+			fail_cause(why, "wanted: a PKCS#10 request in PEM, "
+					"base64 or DER");
+		return -1;
+	}
+	if (csr_read(&csr, span_of(&request), why) == 0 &&
 	    ca_names_free(ca, csr, why) == 0 &&
 	    policy_grant(&grant, tool->who, rq, "issue", csr, why) == 0)
 		rc = ca_issue(der, ca, grant, why);

@@ -82,7 +82,9 @@ help_run(int argc, char **argv)
 	}
 	command = command_find(argv[1]);
 	if (command == NULL) {
-		fprintf(stderr, "microca help: no such command: %s\n", argv[1]);
+		fprintf(stderr,
+		    "microca help: no such command: %s (see: microca help)\n",
+		    argv[1]);
 		return fail_exit(FAIL_CONFIG);
 	}
 	help_one(command);
@@ -168,10 +170,19 @@ main(int argc, char **argv)
 			help_all(stdout);
 			return 0;
 		}
-		if ((strcmp(argv[i], "-c") != 0 &&
-			strcmp(argv[i], "--conf") != 0) ||
-		    i + 1 == argc) {
-			fprintf(stderr, "microca: bad option: %s\n", argv[i]);
+		if (strncmp(argv[i], "--conf=", 7) == 0) {
+			conf = argv[i] + 7;
+			continue;
+		}
+		if (strcmp(argv[i], "-c") != 0 &&
+		    strcmp(argv[i], "--conf") != 0) {
+			fprintf(stderr,
+			    "microca: unknown option %s (see: microca help)\n",
+			    argv[i]);
+			return fail_exit(FAIL_CONFIG);
+		}
+		if (i + 1 == argc) {
+			fprintf(stderr, "microca: %s wants a file\n", argv[i]);
 			return fail_exit(FAIL_CONFIG);
 		}
 		conf = argv[++i];

@@ -25,9 +25,15 @@ real_path(const char *path)
 	                   ? str_dup(".")
 	                   : mem_dup(path, (size_t)(slash - path) + 1);
 	char *real = realpath(folder, NULL);
-	char *whole = real == NULL
-	                  ? str_dup(path)
-	                  : file_path(real, slash == NULL ? path : slash + 1);
+	const char *name = slash == NULL ? path : slash + 1;
+	char *whole;
+
+	if (real == NULL)
+		whole = str_dup(path);
+	else if (strcmp(real, "/") == 0)
+		whole = str_fmt("/%s", name);
+	else
+		whole = file_path(real, name);
 
 	free(folder);
 	free(real);
@@ -202,7 +208,7 @@ output_open(struct output *out, const char *path, struct fail *why)
 		out->fd = open(path, O_WRONLY | O_CLOEXEC);
 	if (out->fd >= 0)
 		return 0;
-	fail(why, FAIL_BROKEN, "file", "cannot write %s", path);
+	fail(why, FAIL_CONFIG, "file", "cannot write %s", path);
 	return fail_errno(why, "open");
 }
 

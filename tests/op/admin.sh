@@ -50,6 +50,21 @@ is "a broken configuration" "$("$BUILDDIR/bin/microca" -c "$T/bad.conf" \
 like "is named with its line" "$(cat "$T/err")" 'bad.conf:1: .*nonsense'
 is "an absent one" "$("$BUILDDIR/bin/microca" -c "$T/absent.conf" \
 	list 2>"$T/err"; echo $?)" 2
+is "is named once" "$(grep -o "$T" "$T/err" | wc -l)" 1
+is "one in the root folder" "$("$BUILDDIR/bin/microca" -c /absent.conf \
+	list 2>"$T/err"; echo $?)" 2
+like "has one slash" "$(cat "$T/err")" ' /absent.conf'
+is "an option without its file" "$("$BUILDDIR/bin/microca" -c \
+	2>"$T/err"; echo $?)" 2
+like "is told so" "$(cat "$T/err")" '^microca: -c wants a file$'
+is "an unknown global option" "$("$BUILDDIR/bin/microca" --nosuch list \
+	2>"$T/err"; echo $?)" 2
+like "is named" "$(cat "$T/err")" 'unknown option --nosuch .*microca help'
+is "--conf=FILE" "$("$BUILDDIR/bin/microca" --conf="$CONF" list \
+	>"$T/out"; echo $?)" 0
+: >"$T/empty.conf"
+"$BUILDDIR/bin/microca" -c "$T/empty.conf" list 2>"$T/err"
+like "a missing key is named with its group" "$(cat "$T/err")" "'ca.key' is missing"
 
 # ---- init -------------------------------------------------------------------
 is "init left one audit row" "$(rows init)" 1
@@ -172,6 +187,11 @@ says "a profile that is not the endpoint's" 2 'issues under' \
 	issue -e late -p device "$T/one.b64"
 says "neither" 2 '\-\-profile or --endpoint' issue "$T/one.b64"
 says "an absent file" 6 'absent.csr' issue -p device "$T/absent.csr"
+says "a place that cannot be written" 2 'cannot write' \
+	issue -p device -o "$T/absent/x.pem" "$T/one.b64"
+echo 'no request' >"$T/garbage"
+says "garbage is told what is wanted" 5 'PEM, base64 or DER' \
+	issue -p device "$T/garbage"
 
 # ---- revoke -----------------------------------------------------------------
 one=$(serial "$T/one.pem")
@@ -285,6 +305,11 @@ is "then all is well" "$(run check)" 0
 rm "$T/public/client-ca-late.pem"
 broken "a bundle that is gone" 'client-ca-late.pem'
 run install published >/dev/null
+cp "$CONF" "$T/kept.conf"
+sed -i 's/^web_server_users.*//' "$CONF"
+echo 'web_server_users = ("nosuchuser");' >>"$CONF"
+broken "a web server's user who is not there" 'no user nosuchuser'
+cp "$T/kept.conf" "$CONF"
 chmod 755 "$T/state"
 broken "a state folder open to others" 'mode 0755'
 chmod 700 "$T/state"
