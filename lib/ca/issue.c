@@ -231,6 +231,7 @@ record(struct bytes *der, struct ca *ca, const struct cert *cert,
 	    .clock_slack = ca->settings->clock_slack,
 	    .max_live = grant->profile->max_live,
 	    .key_reuse = grant->profile->key_reuse,
+	    .key_shared = grant->profile->key_shared,
 	    .renews = grant->renewal ? grant->renews : NULL,
 	};
 	struct bytes repeat = {0};

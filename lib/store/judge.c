@@ -112,7 +112,7 @@ judge_key(struct conn *c, const struct record *r,
     const struct store_rules *rules, struct fail *why)
 {
 	const enum sql q = SQL_CERT_KEY;
-	bool row;
+	bool row, same;
 
 	if (db_query(c, q, &row,
 		VALUES(value_number(hash_head(r->spki_sha256)),
@@ -124,10 +124,11 @@ judge_key(struct conn *c, const struct record *r,
 	if (db_number(c, q, 2) != 0)
 		return fail(why, FAIL_MALFORMED, "key-reuse",
 		    "this key was reported as compromised");
-	if (!owner_is(c, q, r) || !hash_is(c, q, 1, r->subject_hash))
+	same = hash_is(c, q, 1, r->subject_hash);
+	if (!owner_is(c, q, r) || (!same && !rules->key_shared))
 		return fail(why, FAIL_MALFORMED, "key-reuse",
 		    "this key belongs to a certificate of another name");
-	if (!rules->key_reuse)
+	if (same && !rules->key_reuse)
 		return fail(why, FAIL_MALFORMED, "key-reuse",
 		    "this key already has a certificate: make a new key");
 	return 0;

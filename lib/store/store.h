@@ -77,6 +77,7 @@ struct store_rules {
 	int64_t clock_slack;   /* s: newest issued may be this far ahead */
 	int max_live;          /* certificates of the subject; 0: no limit */
 	bool key_reuse;        /* may the owner's own earlier key come again? */
+	bool key_shared;       /* … for another of its names? */
 	const uint8_t *renews; /* SHA-256 of the certificate renewed, or NULL */
 };
 

@@ -317,29 +317,34 @@ keys_and_names_belong_to_somebody(void **state)
 	static const struct {
 		const char *owner, *subject, *key, *device;
 		int64_t now;
-		bool key_reuse;
+		bool key_reuse, key_shared;
 		const char *reason; /* NULL: issued */
 	} table[] = {
-	    {"a", "a", "new", NULL, T0, false, NULL},
-	    {"b", "a", "new", NULL, T0, false, "name-taken"},
-	    {"b", "a", "new", NULL, T0 + 90 * DAY, false, "name-taken"},
-	    {"b", "a", "new", NULL, T0 + 90 * DAY + 1, false, NULL},
+	    {"a", "a", "new", NULL, T0, false, false, NULL},
+	    {"b", "a", "new", NULL, T0, false, false, "name-taken"},
+	    {"b", "a", "new", NULL, T0 + 90 * DAY, false, false, "name-taken"},
+	    {"b", "a", "new", NULL, T0 + 90 * DAY + 1, false, false, NULL},
 	    /* c's is revoked, h's on hold. */
-	    {"b", "c", "new", NULL, T0, false, NULL},
-	    {"b", "h", "new", NULL, T0, false, "name-taken"},
+	    {"b", "c", "new", NULL, T0, false, false, NULL},
+	    {"b", "h", "new", NULL, T0, false, false, "name-taken"},
 	    /* Keys: reuse, another's, another name's, a compromised one. */
-	    {"a", "a", "ka", NULL, T0, false, "key-reuse"},
-	    {"a", "a", "ka", NULL, T0, true, NULL},
-	    {"b", "b", "ka", NULL, T0, true, "key-reuse"},
-	    {"a", "b", "ka", NULL, T0, true, "key-reuse"},
-	    {"b", "b", "ka", NULL, T0 + 200 * DAY, true, "key-reuse"},
-	    {"c", "c", "kc", NULL, T0, true, "key-reuse"},
-	    {"h", "h", "kh", NULL, T0, true, NULL},
+	    {"a", "a", "ka", NULL, T0, false, false, "key-reuse"},
+	    {"a", "a", "ka", NULL, T0, true, false, NULL},
+	    {"b", "b", "ka", NULL, T0, true, false, "key-reuse"},
+	    {"a", "b", "ka", NULL, T0, true, false, "key-reuse"},
+	    {"b", "b", "ka", NULL, T0 + 200 * DAY, true, false, "key-reuse"},
+	    {"c", "c", "kc", NULL, T0, true, false, "key-reuse"},
+	    /* One owner's names share a key where they may, no other's. */
+	    {"a", "b", "ka", NULL, T0, true, true, NULL},
+	    {"b", "b", "ka", NULL, T0, true, true, "key-reuse"},
+	    {"a", "a", "ka", NULL, T0, false, true, "key-reuse"},
+	    {"c", "d", "kc", NULL, T0, true, true, "key-reuse"},
+	    {"h", "h", "kh", NULL, T0, true, false, NULL},
 	    /* The device of a. */
-	    {"b", "b", "new", "dev-a", T0, false, "name-taken"},
-	    {"a", "a", "new", "dev-a", T0, false, NULL},
-	    {"b", "b", "new", "dev-c", T0, false, NULL},
-	    {"b", "b", "new", "dev-a", T0 + 91 * DAY, false, NULL},
+	    {"b", "b", "new", "dev-a", T0, false, false, "name-taken"},
+	    {"a", "a", "new", "dev-a", T0, false, false, NULL},
+	    {"b", "b", "new", "dev-c", T0, false, false, NULL},
+	    {"b", "b", "new", "dev-a", T0 + 91 * DAY, false, false, NULL},
 	};
 
 	(void)state;
@@ -370,6 +375,7 @@ keys_and_names_belong_to_somebody(void **state)
 		    &asked, 9, table[i].owner, table[i].subject, table[i].key);
 		asked.device = str_dup(table[i].device);
 		rules.key_reuse = table[i].key_reuse;
+		rules.key_shared = table[i].key_shared;
 		rc = record_issue(store, &repeat, &asked, &rules, &why);
 		if (table[i].reason == NULL
 			? rc != 0
@@ -805,6 +811,13 @@ nothing_is_written_to_a_file_that_is_gone(void **state)
 	assert_int_equal(store_state(store, &why), -1);
 	/* No new and empty one takes its place. */
 	assert_int_not_equal(access(path, F_OK), 0);
+	/* After a try to reopen: the requester is not told where it was. */
+	do {
+		(void)usleep(20000);
+		assert_int_equal(store_state(store, &why), -1);
+	} while (strcmp(why.reason, "db-missing") != 0);
+	assert_int_equal(why.kind, FAIL_BUSY);
+	assert_null(strstr(why.text, path));
 	/* It comes back by itself once the file does. */
 	assert_int_equal(rename(kept, path), 0);
 	while (store_state(store, &why) != 0)
