@@ -115,3 +115,15 @@ fail_retry(struct fail *why, int seconds)
 	why->retry = seconds;
 	return -1;
 }
+
+void
+fail_hide(struct fail *why, const char *text)
+{
+	char said[sizeof(why->text)];
+
+	if (why->kind == FAIL_BUSY)
+		return;
+	memcpy(said, why->text, sizeof(said));
+	(void)snprintf(why->text, sizeof(why->text), "%s", text);
+	(void)fail_cause(why, "%s", said);
+}

@@ -58,6 +58,11 @@ int fail_openssl(struct fail *why, const char *fmt, ...) PRINTF_LIKE(2, 3);
 /* Seconds for Retry-After; returns -1. */
 int fail_retry(struct fail *why, int seconds);
 
+/* A sentence written for the operator, which may name files, becomes a part of
+ * the cause; `text` stands for it before requesters.  FAIL_BUSY says nothing
+ * of the kind and stays as it is. */
+void fail_hide(struct fail *why, const char *text);
+
 int fail_http(enum fail_kind kind);
 int fail_exit(enum fail_kind kind);
 

@@ -158,6 +158,8 @@ read_authority(struct ca *ca)
 	char *path = settings_issuer_path(ca->settings);
 
 	if (authority_read(&ca->authority, path, &ca->authority_why) != 0) {
+		fail_hide(&ca->authority_why,
+		    "this CA's issuing certificate is not usable");
 		ca->authority_why.kind = FAIL_BUSY;
 		ca->authority_why.retry = RETRY_SECONDS;
 	}

@@ -1,5 +1,7 @@
 #include "lib/key/opened.h"
 
+#include <string.h>
+
 #include <openssl/err.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
@@ -144,6 +146,9 @@ opened_make(struct opened *opened, const struct place *place, struct fail *why)
 
 	if (rc != 0) {
 		opened_close(&o);
+		if (why->kind != FAIL_BROKEN ||
+		    strcmp(why->reason, "file") == 0)
+			fail_hide(why, "the CA's key cannot be opened");
 		why->kind = why->kind == FAIL_BROKEN ? FAIL_BROKEN : FAIL_BUSY;
 	}
 	*opened = o;

@@ -98,6 +98,7 @@ reopen_try(struct sqlite_db *db)
 		db->broken = false;
 		db->synced = db->started = db->tickets;
 	} else {
+		fail_hide(&why, "the database cannot be opened");
 		why.kind = FAIL_BUSY; /* whatever it would be at the start */
 		broken_is(db, &why);
 	}

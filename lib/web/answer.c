@@ -124,6 +124,15 @@ is_bare(const struct operation *op, int status)
 	       (status == 404 && op->bare_absent);
 }
 
+/* What is wrong with files and configuration is told to the operator alone. */
+static const char *
+text_of(const struct fail *why)
+{
+	return why->kind == FAIL_CONFIG || strcmp(why->reason, "file") == 0
+	           ? "the service is not configured rightly"
+	           : why->text;
+}
+
 void
 answer_fail(struct bytes *out, const struct operation *op,
     const struct request *rq, const struct fail *why)
@@ -139,7 +148,7 @@ answer_fail(struct bytes *out, const struct operation *op,
 	if (!is_bare(op, p.status)) {
 		p.type = "text/plain; charset=utf-8";
 		bytes_addf(&text, "%s: ", why->reason);
-		text_escape(&text, span_str(why->text));
+		text_escape(&text, span_str(text_of(why)));
 		if (rq->id[0] != '\0')
 			bytes_addf(&text, " (request %s)", rq->id);
 		bytes_addc(&text, '\n');

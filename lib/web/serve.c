@@ -315,12 +315,7 @@ serve_cgi(const struct operation *op, const char *conf, struct fail *why)
 
 	cgi_edge(&e);
 	if (live_open(&live, op, conf, false, NULL, why) != 0) {
-		struct fail shown = *why;
-
-		/* The sentence names files: not for requesters. */
-		fail(&shown, why->kind, why->reason,
-		    "the service is not configured rightly");
-		cgi_refuse(op, &e, &shown);
+		cgi_refuse(op, &e, why);
 	} else if (!live->ca->settings->allow_cgi) {
 		fail(why, FAIL_CONFIG, "config",
 		    "descriptor 0 is no FastCGI socket, and allow_cgi is off");

@@ -300,6 +300,8 @@ says(X509 *issuer, X509 *root, const char *word)
 	pki_issuer(issuer, root);
 	ca = reopened();
 	refused(ra, "simpleenroll", &w, key, word);
+	assert_null(strstr(ca->authority_why.text, "CN="));
+	assert_null(strchr(ca->authority_why.text, '/'));
 	ca_drop(ca);
 	ca = before;
 	pki_issuer(pki.ca, pki.root);

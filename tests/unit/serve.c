@@ -500,6 +500,32 @@ a_refusal_is_one_line(void **state)
 }
 
 static void
+files_are_the_operators_business(void **state)
+{
+	static const struct {
+		enum fail_kind kind;
+		const char *reason;
+	} kinds[] = {{FAIL_CONFIG, "config"}, {FAIL_CONFIG, "file-mode"},
+	    {FAIL_BROKEN, "file"}, {FAIL_ABSENT, "file"}};
+	struct request rq = {.id = "0123456789abcdef", .method = "POST"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		struct fail why = {0};
+		struct bytes out = {0};
+
+		fail(&why, kinds[i].kind, kinds[i].reason,
+		    "cannot open /etc/microca/pin");
+		answer_fail(&out, &op_enroll, &rq, &why);
+		bytes_addc(&out, '\0');
+		assert_null(strstr((const char *)out.data, "/etc"));
+		assert_non_null(
+		    strstr((const char *)out.data, kinds[i].reason));
+		bytes_free(&out);
+	}
+}
+
+static void
 the_longest_refusal_stays_below_512(void **state)
 {
 	struct request rq = {.id = "0123456789abcdef", .method = "POST"};
@@ -619,6 +645,7 @@ main(void)
 	    cmocka_unit_test(a_get_is_wrapped_for_who_names_its_agent),
 	    cmocka_unit_test(no_content_has_no_length),
 	    cmocka_unit_test(a_refusal_is_one_line),
+	    cmocka_unit_test(files_are_the_operators_business),
 	    cmocka_unit_test(the_longest_refusal_stays_below_512),
 	    cmocka_unit_test(busy_says_when_to_come_back),
 	    cmocka_unit_test(some_refusals_are_bare),
