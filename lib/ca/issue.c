@@ -233,6 +233,7 @@ record(struct bytes *der, struct ca *ca, const struct cert *cert,
 	    .key_reuse = grant->profile->key_reuse,
 	    .key_shared = grant->profile->key_shared,
 	    .renews = grant->renewal ? grant->renews : NULL,
+	    .client = grant->own_client ? grant->client_sha256 : NULL,
 	};
 	struct bytes repeat = {0};
 	struct record r = {0};

@@ -186,6 +186,7 @@ grant_new(const struct identity *who, const struct request *rq,
 	grant->endpoint = str_dup(rq->endpoint->name);
 	grant->peer = str_dup(rq->peer);
 	grant->has_client = rq->client_cert.len > 0;
+	grant->own_client = who->own;
 	memcpy(grant->client_sha256, who->sha256, SHA256_LEN);
 	return grant;
 }

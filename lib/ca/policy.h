@@ -36,7 +36,7 @@ struct grant {
 	/* From the request, for the record: */
 	char *request, *operation, *endpoint, *peer;
 	uint8_t client_sha256[SHA256_LEN];
-	bool has_client;
+	bool has_client, own_client; /* shown; and one of ours */
 };
 
 /*

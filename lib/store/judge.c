@@ -87,23 +87,25 @@ judge_serial(struct conn *c, const struct record *r, struct fail *why)
 
 /* It was good when the requester was identified; revocation counts at once. */
 static int
-judge_renewed(struct conn *c, const struct store_rules *rules, struct fail *why)
+judge_client(struct conn *c, const struct store_rules *rules, struct fail *why)
 {
+	const uint8_t *sha =
+	    rules->renews != NULL ? rules->renews : rules->client;
 	bool row;
 
-	if (rules->renews == NULL)
+	if (sha == NULL)
 		return 0;
 	if (db_query(c, SQL_CERT_SHA256, &row,
-		VALUES(value_number(hash_head(rules->renews)),
-		    value_octets(rules->renews, SHA256_LEN)),
+		VALUES(value_number(hash_head(sha)),
+		    value_octets(sha, SHA256_LEN)),
 		why) != 0)
 		return -1;
 	if (!row)
 		return fail(why, FAIL_DENIED, "client-unknown",
-		    "the certificate to be renewed is not one of this CA's");
+		    "the client certificate is not one of this CA's");
 	if (db_number(c, SQL_CERT_SHA256, 20) != STORE_GOOD)
 		return fail(why, FAIL_DENIED, "client-revoked",
-		    "the certificate to be renewed is revoked");
+		    "the client certificate is revoked");
 	return 0;
 }
 
@@ -195,7 +197,7 @@ judge_issue(int64_t *id, struct conn *c, const struct record *r,
     const struct store_rules *rules, struct fail *why)
 {
 	if (judge_clock(id, c, rules, why) != 0 ||
-	    judge_serial(c, r, why) != 0 || judge_renewed(c, rules, why) != 0 ||
+	    judge_serial(c, r, why) != 0 || judge_client(c, rules, why) != 0 ||
 	    judge_key(c, r, rules, why) != 0 ||
 	    judge_name(c, r, rules, why) != 0 ||
 	    judge_device(c, r, rules, why) != 0)

@@ -79,6 +79,8 @@ struct store_rules {
 	bool key_reuse;        /* may the owner's own earlier key come again? */
 	bool key_shared;       /* … for another of its names? */
 	const uint8_t *renews; /* SHA-256 of the certificate renewed, or NULL */
+	const uint8_t
+	    *client; /* of the own one shown, renewed or not; or NULL */
 };
 
 /*
@@ -89,7 +91,7 @@ struct store_rules {
  * time.  Fails: FAIL_DENIED "name-taken", "quota"; FAIL_MALFORMED
  * "key-reuse"; FAIL_BUSY "clock", "disk-full", "db-busy", "db-write",
  * FAIL_BROKEN "serial-clash" (the caller may try once more).  With `renews`
- * also FAIL_DENIED "client-unknown", "client-revoked"; that one does not count
+ * or `client` also FAIL_DENIED "client-unknown", "client-revoked"; that one does not count
  * towards the quota, and the outbox says "renewed".
  */
 MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,

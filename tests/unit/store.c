@@ -468,6 +468,10 @@ quota_counts_live_ones_but_the_renewed(void **state)
 	rules.renews = next.sha256;
 	refused(store, &next, &rules, FAIL_DENIED, "client-unknown");
 	rules.renews = NULL;
+	/* Nor does it speak for anything else any more. */
+	rules.client = r[2].sha256;
+	refused(store, &next, &rules, FAIL_DENIED, "client-revoked");
+	rules.client = r[1].sha256;
 	assert_int_equal(record_issue(store, &repeat, &next, &rules, &why), 0);
 	for (unsigned i = 0; i < 3; i++)
 		record_free(&r[i]);
