@@ -70,6 +70,12 @@ file_check(bool *fresh, const char *path, bool create, struct fail *why)
 	if ((st.st_mode & (S_IWGRP | S_IWOTH)) != 0)
 		return fail(why, FAIL_CONFIG, "file-mode",
 		    "%s may be written by others: chmod 600 it", path);
+	/* SQLite would make -wal and -shm with the same mode, to stay. */
+	if (faccessat(AT_FDCWD, path, R_OK | W_OK, AT_EACCESS) != 0) {
+		(void)fail(why, FAIL_BUSY, "db-write",
+		    "the database cannot be written");
+		return fail_errno(why, "%s", path);
+	}
 	*fresh = st.st_size == 0;
 	return *fresh && !create ? missing(path, why) : 0;
 }
