@@ -66,6 +66,7 @@ endpoint_of(struct request *rq, const struct operation *op,
 		not_set(why, "an endpoint that microca.conf knows");
 		return fail_cause(why, "MICROCA_ENDPOINT is %s", name);
 	}
+	rq->frontend = port->frontend;
 	/* RFC 7030, 3.2.2: an optional label selects the CA. */
 	if (label[0] == '\0' || strcmp(label, port->name) == 0)
 		rq->endpoint = port;
@@ -165,7 +166,7 @@ verify_strange(const char *verify, bool cert, struct fail *why)
 static int
 certificate_take(struct request *rq, char *const *env, struct fail *why)
 {
-	int frontend = rq->endpoint->frontend;
+	int frontend = rq->frontend;
 	bool twice = false, again = false;
 	const char *text, *verify;
 

@@ -22,7 +22,8 @@ struct request {
 	bool has_user_agent;
 	int64_t content_length;          /* -1: not said */
 	const struct endpoint *endpoint; /* by MICROCA_ENDPOINT and the label */
-	struct bytes client_cert;        /* DER; empty: none presented */
+	int frontend; /* enum frontend: of the port, whatever the label says */
+	struct bytes client_cert; /* DER; empty: none presented */
 	struct bytes body;
 	bool body_wrapped; /* the body's base64 came in lines */
 };

@@ -47,14 +47,14 @@ static const struct operation op_health = {
 
 static char *all[] = {W("cacerts"), W("csrattrs"), W("simpleenroll")};
 static char *few[] = {W("cacerts")};
-static char *labels[] = {W("idevid")};
+static char *labels[] = {W("idevid"), W("behind")};
 
 static struct endpoint endpoints[] = {
     {
 	.name = W("device"),
 	.profile_name = W("device"),
 	.operations = {all, 3},
-	.labels = {labels, 1},
+	.labels = {labels, 2},
     },
     {.name = W("idevid"), .profile_name = W("idevid"), .operations = {few, 1}},
     {
@@ -63,9 +63,15 @@ static struct endpoint endpoints[] = {
 	.frontend = FRONTEND_NGINX,
 	.operations = {all, 3},
     },
+    {
+	.name = W("behind"),
+	.profile_name = W("device"),
+	.frontend = FRONTEND_CADDY,
+	.operations = {all, 3},
+    },
 };
 static struct settings settings = {
-    .endpoints = {endpoints, 3},
+    .endpoints = {endpoints, 4},
     .body_wait = 1,
 };
 
@@ -192,6 +198,10 @@ static const struct intake_case cases[] = {
 	.reason = "auth-none", .kind = FAIL_DENIED},
     {"SUCCESS without a certificate is an alarm", &op_enroll,
 	{"REQUEST_METHOD=POST", PATH "simpleenroll", DEVICE, GOOD},
+	.reason = "auth-config", .kind = FAIL_DENIED},
+    {"the front end is the port's, not the label's", &op_enroll,
+	{"REQUEST_METHOD=POST", PATH "behind/simpleenroll", DEVICE, TYPE,
+	    pem_variable, "SSL_CLIENT_VERIFY=NONE"},
 	.reason = "auth-config", .kind = FAIL_DENIED},
     {"lower-case success is one too", &op_enroll,
 	{"REQUEST_METHOD=POST", PATH "simpleenroll", DEVICE,
