@@ -95,12 +95,13 @@ enrol(struct bytes *der, const struct tool *tool, struct ca *ca,
 		if (why->cause[0] == '\0')
 			fail_cause(why, "wanted: a PKCS#10 request in PEM, "
 					"base64 or DER");
-		return -1;
+		goto out;
 	}
 	if (csr_read(&csr, span_of(&request), why) == 0 &&
 	    ca_names_free(ca, csr, why) == 0 &&
 	    policy_grant(&grant, tool->who, rq, "issue", csr, why) == 0)
 		rc = ca_issue(der, ca, grant, why);
+out:
 	grant_free(grant);
 	csr_free(csr);
 	bytes_free(&request);

@@ -106,7 +106,7 @@ struct profile {
 	int unknown_extensions; /* enum unknown_ext */
 
 	int64_t renewal_window; /* s before the end; 0: any time */
-	bool key_reuse;  /* a renewal may keep its key */
+	bool key_reuse;         /* a renewal may keep its key */
 	bool key_shared; /* other subjects of the owner may have it too */
 	int max_live;
 	int pop_link; /* enum pop_link */
