@@ -11,7 +11,7 @@
 
 /* Octets: a database up to this size is checked whole when it is opened. */
 #define CHECK_WHOLE (1024 * 1024)
-#define WRITER_CACHE 256 /* KiB */
+#define WRITER_CACHE 640 /* KiB */
 
 /* Before SQLite starts: no statistics, for they cost a lock per allocation. */
 static void
