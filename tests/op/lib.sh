@@ -19,6 +19,8 @@ BIN=$BUILDDIR/cgi-bin
 EST=/.well-known/est
 CA_SUBJECT="CN=Op Test CA,O=Example"
 CA_EXTENSION= # one more extension of the CA's certificate
+CA_KEY_TYPE=p256
+MODULE_ENV= # microca.conf's module_environment, as a list's inside
 tap_n=0
 tap_bad=0
 started=
@@ -158,7 +160,8 @@ conf_write() { # conf_write KEY MORE
 		web_server_users = ("$(id -u)"); body_wait = "2s";
 		disk_reserve = "1M"; $2
 		ca = { key = "$1"; module = "$MODULE"; pin_file = "pin";
-		  key_type = "p256"; subject = "$CA_SUBJECT"; };
+		  key_type = "$CA_KEY_TYPE"; subject = "$CA_SUBJECT";
+		  module_environment = ($MODULE_ENV); };
 		endpoints = (
 		END
 		endpoint device 8443 device 'labels = ("mute", "template");'
@@ -221,16 +224,25 @@ ca_certify() {
 		admin install --root "$T/root.pem" intermediate "$T/ca.pem"
 }
 
-# ca_make [pem|softhsm]: a CA below a root, and a manufacturer's CA whose
-# registration authority (maker-ra) may enrol.
+# ca_make [pem|softhsm|tpm]: a CA below a root, and a manufacturer's CA whose
+# registration authority (maker-ra) may enrol.  $TOKEN goes before what the
+# test wants: tpm-suite.sh has tests run again with a TPM.
 ca_make() {
 	MODULE=
-	key=$T/issuer.key
-	if [ "${1:-pem}" = softhsm ]; then
+	key="pkcs11:token=op-test;object=issuer"
+	case ${TOKEN:-${1:-pem}} in
+	pem) key=$T/issuer.key ;;
+	softhsm)
 		softhsm_find || bail "no SoftHSM module"
-		key="pkcs11:token=op-test;object=issuer"
 		softhsm_make >"$T/setup.log" 2>&1 || bail "SoftHSM"
-	fi
+		;;
+	tpm)
+		# shellcheck source=tests/op/tpm-lib.sh
+		. "$SRCDIR/tests/op/tpm-lib.sh"
+		tpm_make >"$T/setup.log" 2>&1 || bail "no TPM"
+		;;
+	*) bail "TOKEN is pem, softhsm or tpm" ;;
+	esac
 	mkdir -p "$T/run"
 	profiles_write
 	conf_write "$key"
@@ -241,6 +253,16 @@ ca_make() {
 			admin init && ca_certify
 	} >"$T/setup.log" 2>&1 || bail "the CA could not be made"
 }
+
+# The CA's key, wherever it is, goes away and comes back.
+key_home() {
+	case $key in
+	pkcs11:*) [ "${TOKEN:-}" = tpm ] && echo "$TPM/store" || echo "$T/tokens" ;;
+	*) echo "$key" ;;
+	esac
+}
+key_hide() { mv "$(key_home)" "$T/key.away"; }
+key_back() { rm -rf "$(key_home)" && mv "$T/key.away" "$(key_home)"; }
 
 # leaf_make NAME CA SUBJECT [openssl x509 arguments]: $T/NAME.pem and .key
 leaf_make() {

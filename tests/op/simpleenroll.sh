@@ -205,14 +205,14 @@ like "is one" "$(openssl x509 -in "$T/sub.pem" -noout -ext basicConstraints)" \
 bad "and no client" 403 client-isca subca simpleenroll sub "$T/sub.b64"
 
 # ---- what is broken
-mv "$T/issuer.key" "$T/issuer.away"
+key_hide
 csr late /CN=late1
 before_refusal
 got=$(post device simpleenroll maker-ra "$T/late.b64")
 is "a key that is gone" "$got issued $(($(issued) - issued_before))" \
 	"503 issued 0"
 like "says when to come back" "$(header Retry-After)" '^[1-9][0-9]*$'
-mv "$T/issuer.away" "$T/issuer.key"
+key_back
 is "and comes back by itself" \
 	"$(post device simpleenroll maker-ra "$T/late.b64")" 200
 mv "$T/state/microca.db" "$T/away.db"
