@@ -11,7 +11,7 @@
  * the live ones (status, not_after), and a key's compromised certificate, if
  * any, is the last of its group.
  */
-const char *const sql_schema[] = {
+static const char *const version_1[] = {
     "CREATE TABLE meta ("
     " name TEXT PRIMARY KEY,"
     " value TEXT NOT NULL) STRICT",
@@ -76,9 +76,63 @@ const char *const sql_schema[] = {
     " confirmed INTEGER NOT NULL)"   /* Unix s, 0: still to be sent */
     " STRICT",
 
-    "INSERT INTO meta (name, value) VALUES ('schema', '" SQL_VERSION "')",
+    "INSERT INTO meta (name, value) VALUES ('schema', '1')",
     NULL,
 };
+
+static const char *const version_2[] = {
+    /* Requests that wait for somebody's approval, and what became of them;
+     * the newest row of a request key is the one that counts. */
+    "CREATE TABLE pending ("
+    " id INTEGER PRIMARY KEY,"
+    " state INTEGER NOT NULL,"   /* enum pending_state */
+    " created INTEGER NOT NULL," /* Unix s, like the two below */
+    " changed INTEGER NOT NULL," /* since when it is in this state */
+    " expires INTEGER NOT NULL," /* until when it means anything */
+    " request_head INTEGER NOT NULL,"
+    " request_key BLOB NOT NULL," /* as in certificate */
+    " csr_sha256 BLOB NOT NULL,"
+    " client_sha256 BLOB," /* of the certificate shown */
+    " certificate BLOB,"   /* SHA-256 of what was issued */
+    " request TEXT,"       /* id of the first one */
+    " endpoint TEXT NOT NULL,"
+    " operation TEXT NOT NULL,"
+    " profile TEXT NOT NULL,"
+    " requester TEXT NOT NULL,"
+    " holder TEXT NOT NULL," /* whose open ones are counted */
+    " subject TEXT NOT NULL,"
+    " san TEXT,"
+    " peer TEXT,"
+    " decider TEXT," /* who approved or denied */
+    " note TEXT,"    /* … and what was said with it */
+    " csr BLOB NOT NULL) STRICT",
+
+    "CREATE INDEX pending_request ON pending (request_head)",
+    "CREATE INDEX pending_csr ON pending (csr_sha256)",
+    "CREATE INDEX pending_state ON pending (state, expires)",
+    "CREATE INDEX pending_holder ON pending (holder, state, expires)",
+
+    /* One-time enrolment secrets: what is kept of them is a hash. */
+    "CREATE TABLE secret ("
+    " id INTEGER PRIMARY KEY,"
+    " hash BLOB NOT NULL UNIQUE," /* SHA-256 of the secret's octets */
+    " endpoint TEXT NOT NULL,"
+    " device TEXT NOT NULL,"
+    " created INTEGER NOT NULL," /* Unix s, like those below */
+    " expires INTEGER NOT NULL,"
+    " used INTEGER NOT NULL,"    /* 0: not */
+    " revoked INTEGER NOT NULL," /* 0: not */
+    " request_key BLOB,"         /* of the request it was used for */
+    " certificate BLOB,"         /* SHA-256 of what was issued for it */
+    " made_by TEXT NOT NULL) STRICT",
+
+    "CREATE INDEX secret_device ON secret (device, revoked)",
+
+    "UPDATE meta SET value = '2' WHERE name = 'schema'",
+    NULL,
+};
+
+const char *const *const sql_schema[SQL_VERSION] = {version_1, version_2};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -86,6 +140,17 @@ const char *const sql_schema[] = {
 	" operation, requester, owner, device, csr_sha256, spki_sha256,"       \
 	" subject_hash, request_key, not_before, not_after, issued, status,"   \
 	" reason, revoked"
+
+/* In the order that pending.c reads and writes them. */
+#define PENDING                                                                \
+	"id, state, created, changed, expires, request_key, csr_sha256,"       \
+	" client_sha256, certificate, request, endpoint, operation, profile,"  \
+	" requester, holder, subject, san, peer, decider, note, csr"
+
+/* In the order that secret.c reads them. */
+#define SECRET                                                                 \
+	"id, hash, endpoint, device, created, expires, used, revoked,"         \
+	" certificate, made_by"
 
 const char *const sql_text[SQL_COUNT] = {
     [SQL_VERSION_OF] = "SELECT value FROM meta WHERE name = 'schema'",
@@ -151,4 +216,48 @@ const char *const sql_text[SQL_COUNT] = {
 			  " sha256, created, confirmed)"
 			  " VALUES ($1, $2, $3, $4, $5, $6, 0)",
     [SQL_OUTBOX_COUNT] = "SELECT count(*) FROM outbox WHERE confirmed = 0",
+
+    [SQL_PENDING_LAST] = "SELECT id FROM pending ORDER BY id DESC LIMIT 1",
+    [SQL_PENDING_FIND] = "SELECT " PENDING " FROM pending"
+			 " WHERE request_head = $1 AND request_key = $2"
+			 " ORDER BY id DESC LIMIT 1",
+    [SQL_PENDING_ID] = "SELECT " PENDING " FROM pending WHERE id = $1",
+    [SQL_PENDING_LIST] = "SELECT " PENDING " FROM pending"
+			 " WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_PENDING_CSR] = "SELECT " PENDING " FROM pending"
+			" WHERE csr_sha256 >= $1 AND csr_sha256 <= $2"
+			" AND id > $3 ORDER BY id LIMIT $4",
+    [SQL_PENDING_INSERT] =
+	"INSERT INTO pending (" PENDING ", request_head)"
+	" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13,"
+	" $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+    [SQL_PENDING_CHANGE] =
+	"UPDATE pending SET state = $1, changed = $2, expires = $3,"
+	" certificate = $4, decider = $5, note = $6 WHERE id = $7",
+    /* No more than the limit is looked at. */
+    [SQL_PENDING_HOLDER] =
+	"SELECT count(*) FROM (SELECT 1 FROM pending WHERE holder = $1"
+	" AND state = 0 AND expires > $2 LIMIT $3) AS few",
+    [SQL_PENDING_OPEN] = "SELECT count(*) FROM (SELECT 1 FROM pending"
+			 " WHERE state = 0 AND expires > $1 LIMIT $2) AS few",
+    [SQL_PENDING_DUE] = "SELECT " PENDING " FROM pending WHERE state = $1"
+			" AND expires <= $2 ORDER BY expires LIMIT $3",
+    [SQL_PENDING_DELETE] = "DELETE FROM pending WHERE id = $1",
+
+    [SQL_SECRET_LAST] = "SELECT id FROM secret ORDER BY id DESC LIMIT 1",
+    [SQL_SECRET_HASH] = "SELECT " SECRET " FROM secret WHERE hash = $1",
+    [SQL_SECRET_ID] = "SELECT " SECRET " FROM secret WHERE id = $1",
+    [SQL_SECRET_LIST] = "SELECT " SECRET " FROM secret"
+			" WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_SECRET_OPEN] = "SELECT id FROM secret WHERE device = $1"
+			" AND revoked = 0 AND endpoint = $2 AND used = 0"
+			" LIMIT 1",
+    [SQL_SECRET_DEVICE] = "SELECT id, revoked FROM secret WHERE device = $1"
+			  " ORDER BY revoked LIMIT 1",
+    [SQL_SECRET_INSERT] = "INSERT INTO secret (id, hash, endpoint, device,"
+			  " created, expires, used, revoked, made_by)"
+			  " VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7)",
+    [SQL_SECRET_REVOKE] = "UPDATE secret SET revoked = $1 WHERE id = $2",
+    [SQL_SECRET_USE] = "UPDATE secret SET used = $1, request_key = $2,"
+		       " certificate = $3 WHERE id = $4",
 };

@@ -9,7 +9,7 @@
 #define MICROCA_SQL_H
 
 /* What meta's "schema" must say; raised with every change of the schema. */
-#define SQL_VERSION "1"
+#define SQL_VERSION 2
 
 enum sql {
 	SQL_VERSION_OF,
@@ -33,12 +33,36 @@ enum sql {
 	SQL_OUTBOX_LAST,
 	SQL_OUTBOX_INSERT,
 	SQL_OUTBOX_COUNT,
+	SQL_PENDING_LAST,
+	SQL_PENDING_FIND,
+	SQL_PENDING_ID,
+	SQL_PENDING_LIST,
+	SQL_PENDING_CSR,
+	SQL_PENDING_INSERT,
+	SQL_PENDING_CHANGE,
+	SQL_PENDING_HOLDER,
+	SQL_PENDING_OPEN,
+	SQL_PENDING_DUE,
+	SQL_PENDING_DELETE,
+	SQL_SECRET_LAST,
+	SQL_SECRET_HASH,
+	SQL_SECRET_ID,
+	SQL_SECRET_LIST,
+	SQL_SECRET_OPEN,
+	SQL_SECRET_DEVICE,
+	SQL_SECRET_INSERT,
+	SQL_SECRET_REVOKE,
+	SQL_SECRET_USE,
 	SQL_COUNT /* how many */
 };
 
 extern const char *const sql_text[SQL_COUNT];
 
-/* SQLite's schema: statements, NULL-terminated. */
-extern const char *const sql_schema[];
+/*
+ * SQLite's schema: [n] are the statements, NULL-terminated, that make version
+ * n + 1 out of version n, the last of them the one that says so in meta.  A new
+ * database runs through all of them, so that it is the same as one that grew.
+ */
+extern const char *const *const sql_schema[SQL_VERSION];
 
 #endif

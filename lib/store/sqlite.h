@@ -1,6 +1,7 @@
 /*
  * sqlite - the SQLite driver's own structs.  Internal: sqlite.c
- * (connections, statements), sqlite_open.c, sqlite_use.c (transactions), wal.c.
+ * (connections, statements), sqlite_open.c, sqlite_schema.c, sqlite_use.c
+ * (transactions), wal.c.
  *
  * One connection writes, whatever the number of threads: its page cache stays
  * warm, and threads take turns rather than spin in SQLite's busy
@@ -94,6 +95,15 @@ MUST_CHECK int sqlite_open(
     struct db **db, const struct db_options *o, struct fail *why);
 void sqlite_close(struct db *db);
 MUST_CHECK int sqlite_writer_open(struct sqlite_db *db, struct fail *why);
+/* The first column of the first row; "" without one. */
+MUST_CHECK int sqlite_ask(struct bytes *out, struct sqlite_conn *c,
+    const char *sql, struct fail *why);
+
+/* sqlite_schema.c: is it a database of ours?  An older one is brought to
+ * SQL_VERSION in one transaction with its audit row; an empty one is filled
+ * with `create`.  FAIL_CONFIG "db-schema". */
+MUST_CHECK int sqlite_schema(
+    struct sqlite_conn *c, bool create, struct fail *why);
 
 /* wal.c */
 /* Enter before touching a connection, leave after: a broken database is

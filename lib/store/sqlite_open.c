@@ -80,8 +80,8 @@ file_check(bool *fresh, const char *path, bool create, struct fail *why)
 	return *fresh && !create ? missing(path, why) : 0;
 }
 
-static int
-pragma_text(
+int
+sqlite_ask(
     struct bytes *out, struct sqlite_conn *c, const char *sql, struct fail *why)
 {
 	sqlite3_stmt *st = NULL;
@@ -105,7 +105,7 @@ static int
 wal_mode(struct sqlite_conn *c, struct fail *why)
 {
 	struct bytes mode = {0};
-	int rc = pragma_text(&mode, c, "PRAGMA journal_mode=WAL", why);
+	int rc = sqlite_ask(&mode, c, "PRAGMA journal_mode=WAL", why);
 
 	if (rc == 0 && (strcmp((const char *)mode.data, "wal") != 0 ||
 			   sqlite3_db_readonly(c->handle, "main") != 0)) {
@@ -132,7 +132,7 @@ sqlite_writer_open(struct sqlite_db *db, struct fail *why)
 	/* Reading anything opens the WAL. */
 	if (sqlite_conn_open(c, db, WRITER_CACHE, why) == 0 &&
 	    wal_mode(c, why) == 0 &&
-	    pragma_text(&count, c, "SELECT count(*) FROM sqlite_schema", why) ==
+	    sqlite_ask(&count, c, "SELECT count(*) FROM sqlite_schema", why) ==
 		0)
 		rc = 0;
 	bytes_free(&count);
@@ -148,50 +148,6 @@ sqlite_writer_open(struct sqlite_db *db, struct fail *why)
 	return 0;
 }
 
-/* Two that create at once: one waits, and finds it done. */
-static int
-schema_make(struct sqlite_conn *c, struct fail *why)
-{
-	struct bytes tables = {0};
-	int rc = sqlite_exec(c, "BEGIN IMMEDIATE", why);
-
-	if (rc == 0)
-		rc = pragma_text(
-		    &tables, c, "SELECT count(*) FROM sqlite_schema", why);
-	if (rc == 0 && strcmp((const char *)tables.data, "0") == 0)
-		for (size_t i = 0; sql_schema[i] != NULL && rc == 0; i++)
-			rc = sqlite_exec(c, sql_schema[i], why);
-	if (rc == 0)
-		rc = sqlite_exec(c, "COMMIT", why);
-	else
-		(void)sqlite3_exec(c->handle, "ROLLBACK", NULL, NULL, NULL);
-	bytes_free(&tables);
-	return rc;
-}
-
-static int
-schema_check(struct sqlite_conn *c, struct fail *why)
-{
-	struct bytes version = {0};
-	int rc = pragma_text(&version, c,
-	    "SELECT count(*) FROM sqlite_schema WHERE name = 'meta'", why);
-	bool ours = rc == 0 && strcmp((const char *)version.data, "1") == 0;
-
-	if (ours)
-		rc = pragma_text(&version, c, sql_text[SQL_VERSION_OF], why);
-	if (rc == 0 && !ours)
-		rc = fail(why, FAIL_CONFIG, "db-schema",
-		    "%s is not a database of microca's (wanted: schema %s)",
-		    c->db->path, SQL_VERSION);
-	else if (rc == 0 &&
-		 strcmp((const char *)version.data, SQL_VERSION) != 0)
-		rc = fail(why, FAIL_CONFIG, "db-schema",
-		    "%s has schema version %s, this program needs %s",
-		    c->db->path, (const char *)version.data, SQL_VERSION);
-	bytes_free(&version);
-	return rc;
-}
-
 /* SQLite checks header and length at the first read; a small database is
  * walked, a large one would take too long. */
 static int
@@ -202,7 +158,7 @@ corruption_check(struct sqlite_conn *c, struct fail *why)
 	int rc = 0;
 
 	if (stat(c->db->path, &st) == 0 && st.st_size <= CHECK_WHOLE)
-		rc = pragma_text(&verdict, c, "PRAGMA quick_check(1)", why);
+		rc = sqlite_ask(&verdict, c, "PRAGMA quick_check(1)", why);
 	if (rc == 0 && verdict.data != NULL &&
 	    strcmp((const char *)verdict.data, "ok") != 0) {
 		(void)fail(
@@ -267,9 +223,8 @@ static int
 db_open(struct sqlite_db *db, bool create, bool fresh, struct fail *why)
 {
 	if (sqlite_writer_open(db, why) != 0 ||
-	    (create && schema_make(&db->writer, why) != 0) ||
-	    schema_check(&db->writer, why) != 0 ||
-	    (!fresh && corruption_check(&db->writer, why) != 0))
+	    (!fresh && corruption_check(&db->writer, why) != 0) ||
+	    sqlite_schema(&db->writer, create, why) != 0)
 		return -1;
 	return first_sync(db, why);
 }
