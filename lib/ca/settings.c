@@ -99,7 +99,7 @@ settings_read(struct settings **settings, const char *path, struct fail *why)
 	    conf_read(s, &settings_table, s->path, why) != 0 ||
 	    resolve(s, why) != 0 || check_subject(s, why) != 0 ||
 	    profiles_read(&s->profiles, s->profiles_path, why) != 0 ||
-	    endpoints_check(s, why) != 0) {
+	    endpoints_check(s, why) != 0 || own_check(s, why) != 0) {
 		settings_free(s);
 		return -1;
 	}

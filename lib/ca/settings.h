@@ -9,6 +9,7 @@
 #include "lib/base/conf.h"
 #include "lib/base/log.h"
 #include "lib/ca/profile.h"
+#include "lib/ca/settings_own.h"
 #include "lib/key/key.h"
 
 /* What the front end sets; names of the variables per frontend in
@@ -20,7 +21,7 @@ enum frontend {
 	FRONTEND_CADDY
 };
 
-enum auth { AUTH_CERTIFICATE, AUTH_NONE };
+enum auth { AUTH_CERTIFICATE, AUTH_SECRET, AUTH_EITHER, AUTH_NONE };
 enum names { NAMES_OWN, NAMES_ANY, NAMES_PATTERN };
 
 /* One `allow` rule: who may ask, and for which names. */
@@ -29,6 +30,7 @@ struct allow {
 	char *issuer;            /* PEM file of a foreign CA, resolved */
 	char *intermediates;     /* PEM file, or NULL */
 	char *crl;               /* PEM or DER CRL file(s) of it, or NULL */
+	bool secret;             /* whoever has a one-time secret */
 	char *subject_text;      /* pattern over name_text() of the leaf */
 	struct pattern *subject;
 	char *names_text;        /* "own", "any" or "pattern REGEX" */
@@ -72,7 +74,9 @@ struct settings {
 		/* "NAME=value", as the PKCS#11 module wants to find them */
 		struct conf_strings module_environment;
 	} ca;
-	struct conf_list endpoints; /* struct endpoint */
+	struct upstream upstream;
+	struct conf_list certificates; /* struct own */
+	struct conf_list endpoints;    /* struct endpoint */
 	struct {
 		char *server_name; /* for `microca httpd` */
 		char *address;     /* to listen on */

@@ -202,6 +202,45 @@ rules_are_compiled(void **state)
 }
 
 static void
+certificates_of_our_own_take_what_is_not_said_from_the_ca(void **state)
+{
+	struct settings *s = good(
+	    "ca = { key = \"pkcs11:token=t;object=o\"; subject = \"CN=x\"; "
+	    "key_type = \"p384\"; }; endpoints = ();"
+	    "upstream = { url = \"https://a:1/b\"; anchors = \"root.pem\"; };"
+	    "certificates = ( { name = \"intermediate\"; "
+	    "source = \"upstream\"; }, { name = \"client\"; "
+	    "source = \"upstream\"; subject = \"CN=y\"; "
+	    "initial_certificate = \"c.pem\"; "
+	    "initial_key = \"pkcs11:token=t;object=c\"; "
+	    "key_type = \"rsa2048\"; hash = \"sha384\"; "
+	    "hook = (\"hook\", \"one\"); } );");
+	const struct own *own = settings_own(s, OWN_INTERMEDIATE);
+
+	(void)state;
+	is_in_folder(s->upstream.anchors, "root.pem");
+	assert_int_equal(s->upstream.timeout, 30);
+	assert_string_equal(own->subject, "CN=x");
+	assert_string_equal(own->key, "pkcs11:token=t;object=o");
+	assert_string_equal(own->key_type, "p384");
+	assert_int_equal(own->renew_before, 30 * 86400);
+	assert_true(own->new_key);
+	assert_null(own_hash_word(own->hash));
+	own = settings_own(s, OWN_CLIENT);
+	assert_null(own->key);
+	assert_string_equal(own->key_type, "rsa2048");
+	assert_string_equal(own_hash_word(own->hash), "sha384");
+	is_in_folder(own->initial_certificate, "c.pem");
+	assert_string_equal(own->initial_key, "pkcs11:token=t;object=c");
+	is_in_folder(own->hook.text[0], "hook");
+	assert_string_equal(own->hook.text[1], "one");
+	assert_null(settings_own(s, OWN_SERVER));
+	assert_int_equal(own_name_of("server"), OWN_SERVER);
+	assert_int_equal(own_name_of("issuer"), -1);
+	settings_free(s);
+}
+
+static void
 what_is_not_said_has_its_default(void **state)
 {
 	struct settings *s = good(CA "endpoints = ( { " DEVICE " } );");
@@ -238,6 +277,8 @@ a_mistake_is_refused_with_its_line(void **state)
 #define TWO(body) CA "\nendpoints = (\n{ " DEVICE " },\n{ " body " } );"
 #define RULE(body)                                                             \
 	CA "\nendpoints = (\n{ " DEVICE "\nallow = ( { " body " } ); } );"
+#define OWN(body) CA "endpoints = ();\ncertificates = (\n{ " body " } );"
+#define SERVER "name = \"server\"; subject = \"CN=x\"; "
 	static const struct {
 		const char *file, *text;
 	} rows[] = {
@@ -329,6 +370,54 @@ a_mistake_is_refused_with_its_line(void **state)
 		"'names'"},
 	    {CA "endpoints = (); httpd = { server_name = \"a b\"; };",
 		":1: key 'httpd.server_name': not of this form"},
+	    {CA "endpoints = (); upstream = { url = \"http://a\"; };",
+		":1: key 'upstream.url': not of this form; allowed: "
+		"\"https://HOST"},
+	    {CA "endpoints = (); upstream = { pin = \"sha256:00\"; };",
+		":1: key 'upstream.pin': not of this form"},
+	    {CA "endpoints = (); upstream = { url = \"https://a\"; };",
+		": upstream: RFC 7030, 3.6: one of anchors, pin and implicit"},
+	    {CA "endpoints = (); upstream = { user = \"u\"; };",
+		": upstream: user and password_file go together"},
+	    {OWN(""), ":3: key 'certificates[0].name' is missing"},
+	    {OWN("name = \"other\";"),
+		":3: key 'certificates[0].name': unknown word; allowed: "
+		"\"client\", \"intermediate\", \"device\", \"server\""},
+	    {OWN("name = \"device\";"),
+		":3: certificate 'device': subject or san is needed"},
+	    {OWN("name = \"device\"; subject = \"XX=1\";"),
+		":3: certificate 'device': subject \"XX=1\": "},
+	    {OWN("name = \"device\"; san = \"DNS:a_b\";"),
+		":3: certificate 'device': san \"DNS:a_b\": "},
+	    {OWN("name = \"device\"; san = \"a\"; source = \"other\";"),
+		":3: key 'certificates[0].source': unknown word; allowed: "
+		"\"manual\", \"self\", \"upstream\""},
+	    {OWN(SERVER "source = \"self\";"),
+		":3: certificate 'server': source \"self\" needs profile"},
+	    {OWN(SERVER "source = \"self\"; profile = \"nosuch\";"),
+		":3: certificate 'server': profile \"nosuch\": no such"},
+	    {OWN(SERVER "source = \"self\"; profile = \"subca\";"),
+		":3: certificate 'server': profile \"subca\" is for "
+		"certificates of CAs"},
+	    {OWN("name = \"intermediate\"; source = \"self\";"),
+		":3: certificate 'intermediate': source \"self\" is not"},
+	    {OWN(SERVER "source = \"upstream\";"),
+		":3: certificate 'server': source \"upstream\" needs "
+		"upstream.url"},
+	    {OWN(SERVER "profile = \"server\";"),
+		":3: certificate 'server': profile is for source \"self\""},
+	    {OWN(SERVER "label = \"x\";"),
+		":3: certificate 'server': url, label and initial_cert"},
+	    {OWN(SERVER "key = \"pkcs11:token=t;object=o\";"),
+		":3: certificate 'server': key: the web server reads"},
+	    {OWN(SERVER "key = \"server.key\";"),
+		":3: key 'certificates[0].key': not of this form"},
+	    {OWN(SERVER "initial_key = \"a\";"),
+		":3: certificate 'server': initial_certificate and "
+		"initial_key go together"},
+	    {OWN(SERVER "renew_percent = 100;"), "out of range"},
+	    {OWN(SERVER "}, { " SERVER),
+		":3: certificate 'server': was given before, "},
 	};
 
 	(void)state;
@@ -437,6 +526,8 @@ main(void)
 	    cmocka_unit_test(a_relative_name_of_the_file_is_made_absolute),
 	    cmocka_unit_test(the_environment_names_the_file),
 	    cmocka_unit_test(rules_are_compiled),
+	    cmocka_unit_test(
+		certificates_of_our_own_take_what_is_not_said_from_the_ca),
 	    cmocka_unit_test(what_is_not_said_has_its_default),
 	    cmocka_unit_test(a_mistake_is_refused_with_its_line),
 	    cmocka_unit_test(no_file_is_a_mistake_of_configuration),
