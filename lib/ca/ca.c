@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/file.h"
+#include "lib/ca/attempts.h"
 #include "lib/ca/identity.h"
 
 #define RETRY_SECONDS 60
@@ -192,6 +193,24 @@ open_key(struct ca *ca, struct ca *old, struct fail *why)
 	return 0;
 }
 
+/* Only where a secret opens anything. */
+static int
+open_attempts(struct ca *ca, struct fail *why)
+{
+	const struct endpoint *all = ca->settings->endpoints.item;
+	char *path = NULL;
+	int rc = 0;
+
+	for (size_t i = 0; i < ca->settings->endpoints.n; i++)
+		if (path == NULL &&
+		    (all[i].auth == AUTH_SECRET || all[i].auth == AUTH_EITHER))
+			path = file_path(ca->settings->state, "attempts");
+	if (path != NULL)
+		rc = attempts_open(&ca->attempts, path, why);
+	free(path);
+	return rc;
+}
+
 static int
 open_all(struct ca *ca, struct ca *old, struct fail *why)
 {
@@ -199,7 +218,8 @@ open_all(struct ca *ca, struct ca *old, struct fail *why)
 	if ((ca->need & CA_KEY) != 0 &&
 	    (profiles_fit(ca, why) != 0 ||
 		identity_cache_new(
-		    &ca->identities, ca->settings, ca->authority, why) != 0))
+		    &ca->identities, ca->settings, ca->authority, why) != 0 ||
+		open_attempts(ca, why) != 0))
 		return -1;
 	if ((ca->need & CA_STORE) != 0) {
 		if (records_open(&ca->records,
@@ -246,6 +266,7 @@ ca_drop(struct ca *ca)
 	token_drop(ca->token);
 	records_drop(ca->records);
 	identity_cache_free(ca->identities);
+	attempts_free(ca->attempts);
 	authority_free(ca->authority);
 	EVP_PKEY_free(ca->matched);
 	settings_free(ca->settings);

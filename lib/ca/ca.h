@@ -16,6 +16,7 @@
 #include "lib/key/slot.h"
 #include "lib/store/store.h"
 
+struct attempts;
 struct identity_cache;
 struct ca_token; /* key and slots, counted: shared by readings */
 struct ca_records;
@@ -30,11 +31,12 @@ struct ca {
 	struct authority *authority; /* NULL: none installed yet */
 	struct fail authority_why;   /* why it is NULL */
 	struct identity_cache *identities; /* NULL without CA_KEY */
-	struct key *key;                   /* shared; NULL without CA_KEY */
-	struct store *store;               /* shared; NULL without CA_STORE */
-	struct slots *slots;               /* shared; NULL without CA_KEY */
-	unsigned refs;                     /* ca_hold(), ca_drop() */
-	unsigned need;                     /* enum ca_need bits */
+	struct attempts *attempts; /* NULL when no endpoint takes secrets */
+	struct key *key;           /* shared; NULL without CA_KEY */
+	struct store *store;       /* shared; NULL without CA_STORE */
+	struct slots *slots;       /* shared; NULL without CA_KEY */
+	unsigned refs;             /* ca_hold(), ca_drop() */
+	unsigned need;             /* enum ca_need bits */
 
 	struct ca_token *token;     /* what counts `key` and `slots` */
 	struct ca_records *records; /* what counts `store` */

@@ -154,12 +154,37 @@ check_labels(
 	return 0;
 }
 
+/* What auth says is what the rules are about, else it opens nothing. */
+static int
+check_rules(const struct endpoint *e, struct fail *why)
+{
+	const struct allow *rule = e->allow.item;
+	size_t secrets = 0, others;
+
+	for (size_t i = 0; i < e->allow.n; i++)
+		secrets += rule[i].secret;
+	others = e->allow.n - secrets;
+	if (e->auth == AUTH_CERTIFICATE && secrets > 0)
+		return refuse(why, e, e->where,
+		    "allow: a rule with secret wants auth \"secret\" or "
+		    "\"either\"");
+	if (e->auth != AUTH_CERTIFICATE && secrets != 1)
+		return refuse(why, e, e->where,
+		    "auth \"%s\" wants one rule { secret = true; } in allow",
+		    e->auth == AUTH_SECRET ? "secret" : "either");
+	if (e->auth == AUTH_SECRET && others > 0)
+		return refuse(why, e, e->where,
+		    "auth \"secret\" has no use for rules with own or issuer: "
+		    "auth \"either\" takes certificates too");
+	return 0;
+}
+
 /* RFC 7030, 3.7: nobody gets a certificate unasked who he is. */
 static int
 check_auth(const struct endpoint *e, struct fail *why)
 {
 	if (e->auth != AUTH_NONE)
-		return 0;
+		return check_rules(e, why);
 	if (endpoint_operation(e, "simpleenroll") ||
 	    endpoint_operation(e, "simplereenroll"))
 		return refuse(why, e, e->where,
@@ -184,9 +209,17 @@ check_file(const struct endpoint *e, const struct allow *rule, const char *key,
 static int
 check_kind(const struct endpoint *e, const struct allow *rule, struct fail *why)
 {
-	if ((rule->own.n > 0) == (rule->issuer != NULL))
+	int kinds =
+	    (rule->own.n > 0) + (rule->issuer != NULL) + (rule->secret ? 1 : 0);
+
+	if (kinds != 1)
 		return refuse(why, e, rule->where,
-		    "allow: a rule has either own or issuer");
+		    "allow: a rule has either own, issuer or secret");
+	/* A secret is bound to its device's name. */
+	if (rule->secret && rule->names_text != NULL &&
+	    strcmp(rule->names_text, "own") != 0)
+		return refuse(why, e, rule->where,
+		    "allow: with secret, names is \"own\"");
 	if (rule->issuer == NULL &&
 	    (rule->crl != NULL || rule->intermediates != NULL ||
 		rule->subject_text != NULL))

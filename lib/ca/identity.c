@@ -5,6 +5,7 @@
 
 #include "lib/base/when.h"
 #include "lib/ca/identity_cache.h"
+#include "lib/ca/identity_secret.h"
 #include "lib/ca/leaf.h"
 #include "lib/wire/name.h"
 
@@ -38,12 +39,13 @@ identity_free(struct identity *who)
 	free(who->owner);
 	free(who->profile);
 	free(who->serial);
+	free(who->device);
 	X509_NAME_free(who->subject);
 	GENERAL_NAMES_free(who->san);
 	free(who);
 }
 
-static struct identity *
+struct identity *
 identity_new(const struct allow *rule)
 {
 	struct identity *who = mem_new(sizeof(*who));
@@ -225,10 +227,11 @@ known_elsewhere(struct claim *c)
 
 	for (size_t i = 0; i < s->endpoints.n; i++)
 		for (size_t j = 0; j < all[i].allow.n; j++) {
+			const struct allow *rules = all[i].allow.item;
 			struct fail said = {0};
 			int64_t until;
 
-			if (&all[i] != c->endpoint &&
+			if (&all[i] != c->endpoint && !rules[j].secret &&
 			    (trust_check(identity_cache_trust(
 					     c->ca->identities, s, &all[i], j),
 				 &until, NULL, c->leaf.x509, &said) == 0 ||
@@ -261,9 +264,12 @@ nobody(struct claim *c)
 static int
 rules_try(struct identity **who, struct claim *c)
 {
+	const struct allow *rules = c->endpoint->allow.item;
 	struct fail said = {0};
 
 	for (size_t i = 0; i < c->endpoint->allow.n; i++) {
+		if (rules[i].secret)
+			continue;
 		memset(c->why, 0, sizeof(*c->why));
 		if (rule_try(who, c, i) == 0)
 			return 0;
@@ -310,17 +316,14 @@ still_good(const struct identity *who, struct ca *ca, struct fail *why)
 	return rc;
 }
 
-int
-identity_of(struct identity **who, struct ca *ca, const struct request *rq,
+static int
+by_certificate(struct identity **who, struct ca *ca, const struct request *rq,
     struct fail *why)
 {
 	struct identity *known;
 	uint8_t hash[SHA256_LEN];
 	int64_t now = when_now();
 
-	if (rq->endpoint->auth != AUTH_CERTIFICATE)
-		return fail(why, FAIL_DENIED, "auth-none",
-		    "endpoint %s identifies nobody", rq->endpoint->name);
 	if (rq->client_cert.len == 0)
 		return fail(why, FAIL_DENIED, "auth-none",
 		    "RFC 7030, 3.3.2: a client certificate is needed");
@@ -334,4 +337,45 @@ identity_of(struct identity **who, struct ca *ca, const struct request *rq,
 	}
 	*who = known;
 	return 0;
+}
+
+/* A certificate that is accepted, else a secret. */
+static int
+by_either(struct identity **who, struct ca *ca, const struct request *rq,
+    struct fail *why)
+{
+	struct identity *made = NULL;
+
+	if (rq->client_cert.len == 0)
+		return identity_secret(who, ca, rq, why);
+	if (by_certificate(&made, ca, rq, why) != 0) {
+		if (rq->basic.state == BASIC_NONE || why->kind != FAIL_DENIED)
+			return -1;
+		memset(why, 0, sizeof(*why));
+		return identity_secret(who, ca, rq, why);
+	}
+	if (identity_secret_beside(made, rq, why) != 0) {
+		identity_free(made);
+		return -1;
+	}
+	*who = made;
+	return 0;
+}
+
+int
+identity_of(struct identity **who, struct ca *ca, const struct request *rq,
+    struct fail *why)
+{
+	switch ((enum auth)rq->endpoint->auth) {
+	case AUTH_CERTIFICATE:
+		return by_certificate(who, ca, rq, why);
+	case AUTH_SECRET:
+		return identity_secret(who, ca, rq, why);
+	case AUTH_EITHER:
+		return by_either(who, ca, rq, why);
+	case AUTH_NONE:
+		break;
+	}
+	return fail(why, FAIL_DENIED, "auth-none",
+	    "endpoint %s identifies nobody", rq->endpoint->name);
 }

@@ -27,5 +27,6 @@ void identity_cache_keep(struct identity_cache *cache,
     unsigned generation, int64_t until);
 
 struct identity *identity_hold(struct identity *who);
+struct identity *identity_new(const struct allow *rule);
 
 #endif

@@ -139,7 +139,8 @@ out:
 
 /* ---- record ------------------------------------------------------------- */
 
-/* Endpoint, operation, client, CSR: the same request has the same answer. */
+/* Endpoint, operation, client or secret, CSR: the same request has the same
+ * answer. */
 static void
 request_key(uint8_t key[SHA256_LEN], const struct grant *g)
 {
@@ -147,7 +148,9 @@ request_key(uint8_t key[SHA256_LEN], const struct grant *g)
 
 	bytes_add(&b, g->endpoint, strlen(g->endpoint) + 1);
 	bytes_add(&b, g->operation, strlen(g->operation) + 1);
-	if (g->has_client)
+	if (g->secret != 0)
+		bytes_addf(&b, "secret %lld", (long long)g->secret);
+	else if (g->has_client)
 		bytes_add(&b, g->client_sha256, SHA256_LEN);
 	else
 		bytes_add(&b, g->requester, strlen(g->requester) + 1);
@@ -186,6 +189,7 @@ record_fill(struct record *r, const struct ca *ca, const struct cert *cert,
 struct hexes {
 	char client[2 * SHA256_LEN + 1], csr[2 * SHA256_LEN + 1];
 	char spki[2 * SHA256_LEN + 1], cert[2 * SHA256_LEN + 1];
+	char secret[32];
 };
 
 static void
@@ -202,6 +206,8 @@ audit_of(const struct record *r, const struct grant *g, struct hexes *hex)
 	hex_of(hex->csr, r->csr_sha256);
 	hex_of(hex->spki, r->spki_sha256);
 	hex_of(hex->cert, r->sha256);
+	(void)snprintf(hex->secret, sizeof(hex->secret), "secret %lld",
+	    (long long)g->secret);
 	return (struct audit){
 	    .event = "issue",
 	    .request = g->request,
@@ -216,8 +222,17 @@ audit_of(const struct record *r, const struct grant *g, struct hexes *hex)
 	    .subject = r->subject,
 	    .serial = r->serial,
 	    .cert_sha256 = hex->cert,
+	    .text = g->secret != 0 ? hex->secret : NULL,
 	    .status = 200,
 	};
+}
+
+/* A secret is good for one answer, which may be fetched as long as it lives:
+ * a lost reply locks nobody out. */
+static int64_t
+repeat_window(const struct ca *ca, const struct grant *grant, int64_t now)
+{
+	return grant->secret != 0 ? now : ca->settings->repeat_window;
 }
 
 /* Record it; what goes out is it, or what the winner of a race got. */
@@ -227,13 +242,14 @@ record(struct bytes *der, struct ca *ca, const struct cert *cert,
 {
 	const struct store_rules rules = {
 	    .now = now,
-	    .repeat_window = ca->settings->repeat_window,
+	    .repeat_window = repeat_window(ca, grant, now),
 	    .clock_slack = ca->settings->clock_slack,
 	    .max_live = grant->profile->max_live,
 	    .key_reuse = grant->profile->key_reuse,
 	    .key_shared = grant->profile->key_shared,
 	    .renews = grant->renewal ? grant->renews : NULL,
 	    .client = grant->own_client ? grant->client_sha256 : NULL,
+	    .secret = grant->secret,
 	};
 	struct bytes repeat = {0};
 	struct record r = {0};
@@ -272,7 +288,7 @@ static int
 repeat_find(struct bytes *der, struct ca *ca, const struct grant *grant,
     struct fail *why)
 {
-	int64_t window = ca->settings->repeat_window, now = when_now();
+	int64_t now = when_now(), window = repeat_window(ca, grant, now);
 	uint8_t key[SHA256_LEN];
 
 	if (window == 0)
@@ -295,6 +311,12 @@ ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
 		return -1;
 	if (der->len > had)
 		return 0;
+	if (grant->secret_used) {
+		fail(why, FAIL_ANONYMOUS, "auth", "the secret is used up");
+		return fail_cause(why,
+		    "secret %lld was used for another request",
+		    (long long)grant->secret);
+	}
 	if (issue_once(der, ca, grant, why) == 0)
 		return 0;
 	if (strcmp(why->reason, "serial-clash") != 0)

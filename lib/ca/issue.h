@@ -26,7 +26,7 @@ MUST_CHECK int ca_certify(struct cert **cert, struct ca *ca,
  * FAIL_BUSY ("clock", "issuer-absent", "issuer-cert", "issuer-time",
  * "issuer-key", "token-…", "db-…", "disk-full", "random"), FAIL_DENIED
  * ("name-taken", "name-policy", "quota", "name-constraint", "validity"), FAIL_MALFORMED "key-reuse", FAIL_BROKEN ("lint", "sign-check",
- * "build").
+ * "build"), FAIL_ANONYMOUS "auth": the secret was used for another request.
  */
 MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,
     const struct grant *grant, struct fail *why);

@@ -185,7 +185,9 @@ grant_new(const struct identity *who, const struct request *rq,
 	grant->operation = str_dup(operation);
 	grant->endpoint = str_dup(rq->endpoint->name);
 	grant->peer = str_dup(rq->peer);
-	grant->has_client = rq->client_cert.len > 0;
+	grant->secret = who->secret;
+	grant->secret_used = who->secret_used;
+	grant->has_client = rq->client_cert.len > 0 && who->secret == 0;
 	grant->own_client = who->own;
 	memcpy(grant->client_sha256, who->sha256, SHA256_LEN);
 	return grant;
@@ -216,7 +218,7 @@ policy_grant(struct grant **grant, const struct identity *who,
 	    pop_link_ok(p, csr, why) == 0 &&
 	    policy_subject(&g->subject, p, who, csr, why) == 0 &&
 	    policy_san(&g->san, p, who, csr, why) == 0 &&
-	    device_ok(g, why) == 0) {
+	    policy_secret(g, who, why) == 0 && device_ok(g, why) == 0) {
 		*grant = g;
 		return 0;
 	}

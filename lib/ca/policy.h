@@ -14,6 +14,8 @@
  *   profile's rule alone decides about them.
  * pattern: a registration authority; the CN asked for is there and matches.
  * any: a registration authority without bounds but the profile's.
+ * A one-time secret is "own" with its device's name for CN and serialNumber;
+ *   what is granted has that name in one of them, a dNSName or a URI.
  * What the profile fixes is the profile's, and bound by none of them.
  */
 #ifndef MICROCA_POLICY_H
@@ -37,6 +39,8 @@ struct grant {
 	char *request, *operation, *endpoint, *peer;
 	uint8_t client_sha256[SHA256_LEN];
 	bool has_client, own_client; /* shown; and one of ours */
+	int64_t secret;              /* id of the one-time secret; 0: none */
+	bool secret_used;            /* … for an earlier answer */
 };
 
 /*

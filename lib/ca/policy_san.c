@@ -8,6 +8,14 @@
 #define SAN_TYPES 9 /* GEN_OTHERNAME to GEN_RID */
 
 static int
+not_own(struct fail *why, const GENERAL_NAME *name, const struct identity *who)
+{
+	return fail(why, FAIL_DENIED, "san-policy",
+	    "subjectAltName %s: RFC 7030, 3.7: not a name of the %s shown",
+	    san_type(name), policy_shown(who));
+}
+
+static int
 refuse(struct fail *why, const GENERAL_NAME *name, const char *what)
 {
 	return fail(why, FAIL_DENIED, "san-policy", "subjectAltName %s: %s",
@@ -104,8 +112,7 @@ bound(const struct identity *who, const GENERAL_NAME *name, struct fail *why)
 	if (policy_names_of(who) != NAMES_OWN || name->type == GEN_IPADD ||
 	    in_san(who, name) || is_cn(who, name))
 		return 0;
-	return refuse(
-	    why, name, "RFC 7030, 3.7: not a name of the certificate shown");
+	return not_own(why, name, who);
 }
 
 static int

@@ -103,8 +103,8 @@ value_ok(struct making *m, const struct rdn_rule *rule, const char *value)
 	    !is_own(m->who, rule->nid, value))
 		return fail(m->why, FAIL_DENIED, "name-policy",
 		    "RFC 7030, 3.7: the %s asked for is not that of the "
-		    "certificate shown",
-		    rule->type);
+		    "%s shown",
+		    rule->type, policy_shown(m->who));
 	return 0;
 }
 
@@ -138,16 +138,18 @@ put_given(struct making *m, const struct rdn_rule *rule,
 
 	if (value == NULL)
 		rc = fail(m->why, FAIL_DENIED, "name-policy",
-		    "profile %s: the certificate shown has no %s to copy",
-		    m->profile->name, rule->type);
+		    "profile %s: the %s shown has no %s to copy",
+		    m->profile->name, policy_shown(m->who), rule->type);
 	else if (entry == NULL)
 		rc = put_text(m, rule, value);
 	else if (asked == NULL || strcmp(asked, value) != 0)
 		rc = fail(m->why, FAIL_DENIED, "name-policy",
-		    "profile %s: the %s asked for is not the one %s",
+		    "profile %s: the %s asked for is not the one %s%s%s",
 		    m->profile->name, rule->type,
 		    rule->from == RDN_FIXED ? "that the profile fixes"
-					    : "of the certificate shown");
+					    : "of the ",
+		    rule->from == RDN_FIXED ? "" : policy_shown(m->who),
+		    rule->from == RDN_FIXED ? "" : " shown");
 	else
 		rc = put_entry(m, entry);
 	free(asked);

@@ -198,6 +198,7 @@ judge_issue(int64_t *id, struct conn *c, const struct record *r,
 {
 	if (judge_clock(id, c, rules, why) != 0 ||
 	    judge_serial(c, r, why) != 0 || judge_client(c, rules, why) != 0 ||
+	    secret_judge(c, rules, why) != 0 ||
 	    judge_key(c, r, rules, why) != 0 ||
 	    judge_name(c, r, rules, why) != 0 ||
 	    judge_device(c, r, rules, why) != 0)

@@ -1,5 +1,5 @@
 /*
- * rows - the three kinds of row: certificate, audit, outbox.  Internal to
+ * rows - the kinds of row: certificate, audit, outbox, secret.  Internal to
  * lib/store; called inside a transaction.
  */
 #ifndef MICROCA_ROWS_H
@@ -29,5 +29,12 @@ MUST_CHECK int audit_add(struct conn *c, const struct audit *entry,
 enum outbox_kind { OUTBOX_ENROLLED, OUTBOX_RENEWED, OUTBOX_REVOKED };
 MUST_CHECK int outbox_add(struct conn *c, enum outbox_kind kind,
     const struct record *r, int64_t id, int64_t now_us, struct fail *why);
+
+/* secret.c: is rules->secret still open?  FAIL_ANONYMOUS "auth".  And: the
+ * certificate `r` used it up. */
+MUST_CHECK int secret_judge(
+    struct conn *c, const struct store_rules *rules, struct fail *why);
+MUST_CHECK int secret_use(struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why);
 
 #endif

@@ -80,7 +80,8 @@ struct store_rules {
 	bool key_shared;       /* … for another of its names? */
 	const uint8_t *renews; /* SHA-256 of the certificate renewed, or NULL */
 	const uint8_t
-	    *client; /* of the own one shown, renewed or not; or NULL */
+	    *client;    /* of the own one shown, renewed or not; or NULL */
+	int64_t secret; /* id of the one-time secret shown: used up; 0: none */
 };
 
 /*
@@ -92,7 +93,9 @@ struct store_rules {
  * "key-reuse"; FAIL_BUSY "clock", "disk-full", "db-busy", "db-write",
  * FAIL_BROKEN "serial-clash" (the caller may try once more).  With `renews`
  * or `client` also FAIL_DENIED "client-unknown", "client-revoked"; that one does not count
- * towards the quota, and the outbox says "renewed".
+ * towards the quota, and the outbox says "renewed".  With `secret`, which is
+ * used up by the same transaction, also FAIL_ANONYMOUS "auth": it is not open
+ * any more (secret.h).
  */
 MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,
     const struct record *r, const struct store_rules *rules,

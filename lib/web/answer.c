@@ -41,6 +41,7 @@ phrase(int status)
 struct parts {
 	int status, retry;
 	const char *type, *allow;
+	const char *realm; /* of the challenge that a 401 has */
 	bool base64;
 	struct span body;
 	bool head; /* HEAD: the header alone */
@@ -67,6 +68,12 @@ parts_write(struct bytes *out, const struct parts *p)
 		bytes_adds(out, "Content-Transfer-Encoding: base64\r\n");
 	if (p->allow != NULL)
 		bytes_addf(out, "Allow: %s\r\n", p->allow);
+	/* RFC 9110, 15.5.2; RFC 7617, 2.1. */
+	if (p->realm != NULL)
+		bytes_addf(out,
+		    "WWW-Authenticate: Basic realm=\"%s\", "
+		    "charset=\"UTF-8\"\r\n",
+		    p->realm);
 	if (retry > 0)
 		bytes_addf(out, "Retry-After: %d\r\n", retry);
 	/* RFC 9110, 8.6: 204 has no Content-Length. */
@@ -124,6 +131,13 @@ is_bare(const struct operation *op, int status)
 	       (status == 404 && op->bare_absent);
 }
 
+/* An endpoint's name needs no quoting. */
+static const char *
+realm_of(const struct request *rq)
+{
+	return rq->endpoint != NULL ? rq->endpoint->name : "microca";
+}
+
 /* What is wrong with files and configuration is told to the operator alone. */
 static const char *
 text_of(const struct fail *why)
@@ -142,6 +156,7 @@ answer_fail(struct bytes *out, const struct operation *op,
 	    .status = fail_http(why->kind),
 	    .retry = why->retry,
 	    .allow = why->kind == FAIL_METHOD ? op->allow : NULL,
+	    .realm = why->kind == FAIL_ANONYMOUS ? realm_of(rq) : NULL,
 	    .head = is_head(rq),
 	};
 

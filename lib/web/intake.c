@@ -5,6 +5,8 @@
 #include <strings.h>
 #include <sys/random.h>
 
+#include <openssl/crypto.h>
+
 #include "lib/base/when.h"
 
 static void
@@ -148,6 +150,18 @@ verify_failed(const char *verify, struct fail *why)
 	return fail_cause(why, "SSL_CLIENT_VERIFY is %s", verify);
 }
 
+/* RFC 7030, 3.2.3: 401 only where HTTP authentication is asked for. */
+static int
+nothing_shown(const struct request *rq, struct fail *why)
+{
+	if (rq->endpoint->auth == AUTH_EITHER)
+		return fail(why, FAIL_ANONYMOUS, "auth-none",
+		    "RFC 7030, 3.2.3: a client certificate, or a device name "
+		    "and its secret, are needed");
+	return fail(why, FAIL_DENIED, "auth-none",
+	    "RFC 7030, 3.3.2: a client certificate is needed");
+}
+
 static int
 verify_strange(const char *verify, bool cert, struct fail *why)
 {
@@ -175,20 +189,56 @@ certificate_take(struct request *rq, char *const *env, struct fail *why)
 	if (twice || again)
 		return fail(why, FAIL_DENIED, "auth-config",
 		    "the web server hands over the client certificate twice");
+	/* One that the web server hides is like none beside a secret. */
+	if (text == NULL && rq->basic.state != BASIC_NONE)
+		return 0;
 	if (text == NULL && verify != NULL && strcmp(verify, "NONE") != 0)
 		return strncmp(verify, "FAILED", 6) == 0
 		           ? verify_failed(verify, why)
 		           : verify_strange(verify, false, why);
-	/* RFC 7030, 3.2.3: no HTTP authentication here, so 403 and not 401. */
 	if (text == NULL)
-		return fail(why, FAIL_DENIED, "auth-none",
-		    "RFC 7030, 3.3.2: a client certificate is needed");
+		return nothing_shown(rq, why);
 	/* lighttpd exports only what it verified. */
 	if (frontend == FRONTEND_LIGHTTPD &&
 	    (verify == NULL || strcmp(verify, "SUCCESS") != 0))
 		return verify_strange(verify, true, why);
 	return cert_text_read(&rq->client_cert, text,
 	    (enum cert_form)frontend_cert_form(frontend), why);
+}
+
+/*
+ * HTTP Basic comes from the Authorization header alone: what web servers put
+ * into REMOTE_USER may be a name that nobody checked.  A header that is there
+ * twice says nothing.  The text does not stay in the environment.
+ */
+static void
+basic_take(struct request *rq, char *const *env)
+{
+	static const char name[] = "HTTP_AUTHORIZATION=";
+	bool twice = false;
+	const char *text = env_find(env, "HTTP_AUTHORIZATION", &twice);
+
+	basic_read(&rq->basic, twice ? "" : text);
+	for (; *env != NULL; env++)
+		if (strncmp(*env, name, sizeof(name) - 1) == 0)
+			OPENSSL_cleanse(*env + sizeof(name) - 1,
+			    strlen(*env + sizeof(name) - 1));
+}
+
+static int
+credentials_take(struct request *rq, char *const *env, struct fail *why)
+{
+	int auth = rq->endpoint->auth;
+
+	if (auth == AUTH_SECRET || auth == AUTH_EITHER)
+		basic_take(rq, env);
+	if (auth != AUTH_SECRET)
+		return certificate_take(rq, env, why);
+	/* RFC 9110, 15.5.2: what is missing is asked for. */
+	if (rq->basic.state == BASIC_NONE)
+		return fail(why, FAIL_ANONYMOUS, "auth-none",
+		    "RFC 7030, 3.2.3: a device name and its secret are needed");
+	return 0;
 }
 
 static int
@@ -303,7 +353,7 @@ intake(struct request *rq, const struct operation *op,
 	if (path_take(rq, op, settings, e, why) != 0 ||
 	    method_take(rq, op, why) != 0)
 		return -1;
-	if (op->certificate && certificate_take(rq, e->env, why) != 0)
+	if (op->certificate && credentials_take(rq, e->env, why) != 0)
 		return -1;
 	return body_take(rq, op, settings, e, why);
 }

@@ -43,7 +43,8 @@ struct operation {
 	const char *request_type; /* media type a POST must have, or NULL */
 	unsigned need;            /* enum ca_need bits */
 	bool est;         /* routed under /.well-known/est; else any path */
-	bool certificate; /* a client certificate is needed */
+	bool certificate; /* a client certificate is needed, or a secret where
+	                     the endpoint takes one */
 	bool bare_absent; /* 404 without a body: known clients want that */
 	/* Once per reading of the configuration, or NULL: what all requests
 	 * share.  A failure is the answer to each of them. */

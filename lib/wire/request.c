@@ -149,5 +149,6 @@ void
 request_free(struct request *rq)
 {
 	bytes_free(&rq->client_cert);
+	basic_wipe(&rq->basic);
 	bytes_wipe(&rq->body); /* a challengePassword may be in it */
 }

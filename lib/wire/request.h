@@ -8,7 +8,7 @@
 #ifndef MICROCA_REQUEST_H
 #define MICROCA_REQUEST_H
 
-#include "lib/base/bytes.h"
+#include "lib/wire/basic.h"
 
 struct endpoint; /* lib/ca/settings.h */
 
@@ -24,6 +24,7 @@ struct request {
 	const struct endpoint *endpoint; /* by MICROCA_ENDPOINT and the label */
 	int frontend; /* enum frontend: of the port, whatever the label says */
 	struct bytes client_cert; /* DER; empty: none presented */
+	struct basic basic;       /* where the endpoint takes secrets */
 	struct bytes body;
 	bool body_wrapped; /* the body's base64 came in lines */
 };
