@@ -69,8 +69,7 @@ str_fmt(const char *fmt, ...)
 	return s;
 }
 
-/* Room for len more octets and the final NUL. */
-static void
+void
 bytes_room(struct bytes *b, size_t len)
 {
 	size_t want = b->len + len + 1;

@@ -37,6 +37,9 @@ void *mem_dup(const void *p, size_t len); /* a NUL octet follows the copy */
 char *str_dup(const char *s);             /* NULL gives NULL */
 char *str_fmt(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
+/* Room for `len` more octets and the final NUL: adding as many moves nothing,
+ * which would leave a secret behind. */
+void bytes_room(struct bytes *b, size_t len);
 void bytes_add(struct bytes *b, const void *p, size_t len);
 void bytes_addc(struct bytes *b, char c);
 void bytes_adds(struct bytes *b, const char *s);

@@ -18,8 +18,8 @@ struct frame {
 	struct span info, subject, spki, sigalg;
 	struct span attributes; /* content of [0] */
 	bool attributes_absent;
-	struct span version;   /* content */
-	struct span signature; /* octets of the BIT STRING */
+	struct span version;        /* content */
+	struct span signature_bits; /* content of the BIT STRING */
 };
 
 static int
@@ -142,10 +142,7 @@ frame_read(struct frame *f, struct span der, struct fail *why)
 	if (!frame_take(f, &bits, der))
 		return fail(why, FAIL_MALFORMED, "not-csr",
 		    "RFC 2986, 4.2: not a PKCS#10 CertificationRequest");
-	if (bits.data[0] != 0)
-		return fail(why, FAIL_MALFORMED, "der",
-		    "RFC 2986, 4.2: the signature has unused bits");
-	f->signature = (struct span){bits.data + 1, bits.len - 1};
+	f->signature_bits = bits;
 	/* RFC 2986, 4.1: version INTEGER { v1(0) } */
 	if (f->version.len != 1 || f->version.data[0] != 0)
 		return fail(why, FAIL_MALFORMED, "csr-version",
@@ -158,14 +155,19 @@ frame_read(struct frame *f, struct span der, struct fail *why)
 static int
 possession_read(struct csr *csr, const struct frame *f, struct fail *why)
 {
+	struct span signature = {
+	    f->signature_bits.data + 1, f->signature_bits.len - 1};
 	enum pubkey_type type;
 	struct sigalg alg;
 
+	if (f->signature_bits.data[0] != 0)
+		return fail(why, FAIL_MALFORMED, "der",
+		    "RFC 2986, 4.2: the signature has unused bits");
 	if (pubkey_type_read(&type, f->spki, why) < 0 ||
 	    sigalg_read(&alg, f->sigalg, type, why) < 0 ||
 	    pubkey_read(&csr->key, f->spki, why) < 0)
 		return -1;
-	if (!sigalg_verify(&alg, csr->key.evp, f->info, f->signature))
+	if (!sigalg_verify(&alg, csr->key.evp, f->info, signature))
 		return fail(why, FAIL_MALFORMED, "pop",
 		    "RFC 7030, 3.4: the signature is not by the request's key");
 	csr->hash = alg.hash;
@@ -258,24 +260,71 @@ change_subject(struct csr *csr, struct span *extensions, struct span value,
 	return 0;
 }
 
+/* RFC 4108, 2.2.5: DecryptKeyIdentifier ::= OCTET STRING */
+static int
+key_identifier(struct span *id, struct span value, struct fail *why)
+{
+	if (!der_take(&value, DER_OCTETS, id, NULL) || id->len == 0)
+		return attrs_refused(why, "RFC 7030, 4.4.1: the identifier of "
+					  "a decryption key is no OCTET STRING "
+					  "or empty");
+	return 0;
+}
+
+static int
+decrypt_key(struct csr *csr, struct span *extensions, struct span value,
+    struct fail *why)
+{
+	(void)extensions;
+	return key_identifier(&csr->decrypt_key, value, why);
+}
+
+static int
+asymmetric_key(struct csr *csr, struct span *extensions, struct span value,
+    struct fail *why)
+{
+	(void)extensions;
+	return key_identifier(&csr->asymmetric_key, value, why);
+}
+
+static int
+smime_capabilities(struct csr *csr, struct span *extensions, struct span value,
+    struct fail *why)
+{
+	(void)extensions;
+	if (!der_take(&value, DER_SEQUENCE, &csr->smime_capabilities, NULL))
+		return attrs_refused(
+		    why, "RFC 8551, 2.5.2: SMIMECapabilities is no SEQUENCE");
+	return 0;
+}
+
 /* All of them single-valued. */
 static const struct known {
 	struct span oid;
 	int (*read)(struct csr *csr, struct span *extensions, struct span value,
 	    struct fail *why);
+	bool unproven; /* only csr_read_unproven() knows it */
 } known[] = {
-    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"), extension_request},
-    {DER_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0e"),
-	microsoft_request},
-    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"), challenge},
-    {DER_LITERAL("\x2b\x06\x01\x05\x05\x07\x07\x24"), change_subject},
+    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0e"), extension_request,
+	false},
+    {DER_LITERAL("\x2b\x06\x01\x04\x01\x82\x37\x02\x01\x0e"), microsoft_request,
+	false},
+    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x07"), challenge, false},
+    {DER_LITERAL("\x2b\x06\x01\x05\x05\x07\x07\x24"), change_subject, false},
+    /* RFC 7030, 4.4.1.1, 4.4.1.2; RFC 8551, 2.5.2. */
+    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x25"), decrypt_key,
+	true},
+    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x10\x02\x36"),
+	asymmetric_key, true},
+    {DER_LITERAL("\x2a\x86\x48\x86\xf7\x0d\x01\x09\x0f"), smime_capabilities,
+	true},
 };
 #define KNOWN (sizeof(known) / sizeof(known[0]))
 
 /* RFC 2986, 4.1: Attribute { type, SET SIZE (1..MAX) OF value }. */
 static int
-attribute_read(struct csr *csr, struct span *extensions, bool seen[KNOWN],
-    struct span attribute, struct fail *why)
+attribute_read(struct csr *csr, bool unproven, struct span *extensions,
+    bool seen[KNOWN], struct span attribute, struct fail *why)
 {
 	struct span oid, values, value, content;
 	unsigned tag;
@@ -286,7 +335,7 @@ attribute_read(struct csr *csr, struct span *extensions, bool seen[KNOWN],
 		return attrs_refused(why, "RFC 2986, 4.1: no proper Attribute");
 	while (i < KNOWN && !span_equal(oid, known[i].oid))
 		i++;
-	if (i == KNOWN)
+	if (i == KNOWN || (known[i].unproven && !unproven))
 		return 0;
 	if (seen[i])
 		return attrs_refused(
@@ -300,8 +349,8 @@ attribute_read(struct csr *csr, struct span *extensions, bool seen[KNOWN],
 }
 
 static int
-attributes_read(struct csr *csr, struct span *extensions, const struct frame *f,
-    struct fail *why)
+attributes_read(struct csr *csr, bool unproven, struct span *extensions,
+    const struct frame *f, struct fail *why)
 {
 	struct span list = f->attributes, attribute;
 	bool seen[KNOWN] = {0};
@@ -314,21 +363,22 @@ attributes_read(struct csr *csr, struct span *extensions, const struct frame *f,
 		if (!der_take(&list, DER_SEQUENCE, &attribute, NULL))
 			return attrs_refused(
 			    why, "RFC 2986, 4.1: no proper Attribute");
-		if (attribute_read(csr, extensions, seen, attribute, why) < 0)
+		if (attribute_read(
+			csr, unproven, extensions, seen, attribute, why) < 0)
 			return -1;
 	}
 	return 0;
 }
 
 static int
-parts_read(struct csr *csr, struct fail *why)
+parts_read(struct csr *csr, bool unproven, struct fail *why)
 {
 	struct span extensions = {0};
 	struct frame f;
 
 	if (frame_read(&f, span_of(&csr->der), why) < 0 ||
-	    possession_read(csr, &f, why) < 0 ||
-	    attributes_read(csr, &extensions, &f, why) < 0 ||
+	    (!unproven && possession_read(csr, &f, why) < 0) ||
+	    attributes_read(csr, unproven, &extensions, &f, why) < 0 ||
 	    name_read(&csr->subject, f.subject, why) < 0)
 		return -1;
 	csr->subject_der = f.subject;
@@ -342,17 +392,38 @@ parts_read(struct csr *csr, struct fail *why)
 	return 0;
 }
 
-int
-csr_read(struct csr **csr, struct span der, struct fail *why)
+static int
+read_any(struct csr **csr, struct span der, bool unproven, struct fail *why)
 {
 	*csr = mem_new(sizeof(**csr));
 	(*csr)->path_length = -1;
 	bytes_add(&(*csr)->der, der.data, der.len);
-	if (parts_read(*csr, why) == 0)
+	if (parts_read(*csr, unproven, why) == 0)
 		return 0;
 	csr_free(*csr);
 	*csr = NULL;
 	return -1;
+}
+
+int
+csr_read(struct csr **csr, struct span der, struct fail *why)
+{
+	return read_any(csr, der, false, why);
+}
+
+int
+csr_read_unproven(struct csr **csr, struct span der, struct fail *why)
+{
+	return read_any(csr, der, true, why);
+}
+
+int
+csr_key_give(struct csr *csr, struct span spki, struct fail *why)
+{
+	pubkey_free(&csr->key);
+	bytes_free(&csr->made);
+	bytes_add(&csr->made, spki.data, spki.len);
+	return pubkey_read(&csr->key, span_of(&csr->made), why);
 }
 
 void
@@ -367,6 +438,7 @@ csr_free(struct csr *csr)
 		OPENSSL_cleanse(csr->challenge, strlen(csr->challenge));
 	free(csr->challenge);
 	free(csr->unknown);
+	bytes_free(&csr->made);
 	bytes_wipe(&csr->der);
 	free(csr);
 }

@@ -45,7 +45,15 @@ struct csr {
 	int64_t path_length;       /* -1: none */
 	bool has_name_constraints; /* or policyConstraints, … */
 	bool has_change_subject;   /* RFC 6402, 2.8 */
-	size_t unknowns;           /* extensions that we do not know */
+
+	/* RFC 7030, 4.4.1: how a key made here is to be encrypted, in der; read
+	 * by csr_read_unproven() alone.  NULL data: not there. */
+	struct span decrypt_key;        /* DecryptKeyIdentifier's octets */
+	struct span asymmetric_key;     /* AsymmetricDecryptKeyIdentifier's */
+	struct span smime_capabilities; /* content of the SEQUENCE */
+	struct bytes made;              /* csr_key_give()'s */
+
+	size_t unknowns; /* extensions that we do not know */
 	struct csr_extension *unknown;
 };
 
@@ -76,6 +84,19 @@ MUST_CHECK int csr_body_read(
  * - X.690, 11.5: a DEFAULT that is encoded (critical FALSE, cA FALSE) is "der".
  */
 MUST_CHECK int csr_read(struct csr **csr, struct span der, struct fail *why);
+/*
+ * The same for serverkeygen (RFC 7030, 4.4.1): key and signature are neither
+ * judged nor believed, only that they are there; `key` is empty (its `evp`
+ * NULL).  Fails as csr_read() but with none of what algorithms, key and
+ * possession fail with; attributes too when those of RFC 7030, 4.4.1 are not
+ * what they should be.
+ */
+MUST_CHECK int csr_read_unproven(
+    struct csr **csr, struct span der, struct fail *why);
+/* The key that was made here becomes the request's: `spki` is copied.  Fails
+ * as pubkey_read(). */
+MUST_CHECK int csr_key_give(
+    struct csr *csr, struct span spki, struct fail *why);
 void csr_free(struct csr *csr);
 
 #endif
