@@ -40,9 +40,13 @@ struct keep_pair {
 struct keep_source {
 	/*
 	 * Certify `csr` (DER).  `renews` is the pair in use, NULL the first time
-	 * or when it has expired.  The leaf and whatever else came are the
-	 * caller's.  FAIL_PENDING with why->retry; FAIL_BUSY: try later; other
-	 * kinds: refused.
+	 * or when it has expired.  The leaf and whatever else came (the CAs of
+	 * cacerts, so that a chain can be built) are the caller's; a leaf that
+	 * comes with a failure goes to rejected/.  FAIL_PENDING with
+	 * why->retry; FAIL_BUSY: try later; other kinds: refused.  A request
+	 * counts as answered, and is made anew for the next try, when that
+	 * failed with FAIL_DENIED other than "up-tls", "up-authz",
+	 * "up-redirect", "up-auth", or with "up-cert".
 	 */
 	int (*certify)(void *arg, X509 **leaf, STACK_OF(X509) * *others,
 	    struct span csr, const struct keep_pair *renews, struct fail *why);
@@ -126,7 +130,13 @@ MUST_CHECK int keep_run(bool *changed, const struct keep_plan *plan,
  * it is answered. */
 MUST_CHECK int keep_csr(
     struct bytes *der, const struct keep_plan *plan, struct fail *why);
-/* What came back by hand: the same checks, the same switch. */
+/* The waiting request once more, linked to a TLS connection: `binding` is the
+ * text of challengePassword (RFC 7030, 3.5), the key the same.  For certify(),
+ * which runs under the folder's lock. */
+MUST_CHECK int keep_csr_bound(struct bytes *der, const struct keep_plan *plan,
+    struct span csr, const char *binding, struct fail *why);
+/* What came back by hand: the same checks, the same switch.  FAIL_ABSENT
+ * "pair" when no request waits. */
 MUST_CHECK int keep_install(bool *changed, const struct keep_plan *plan,
     const STACK_OF(X509) * certs, struct fail *why);
 
