@@ -1,4 +1,4 @@
-#include "lib/key/key.h"
+#include "lib/key/job.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -326,14 +326,6 @@ key_public(EVP_PKEY **key_out, struct key *key, struct fail *why)
 
 /* ---- signing ------------------------------------------------------------ */
 
-/* Something to sign; both as X509_sign() and X509_verify() answer. */
-struct job {
-	int (*sign)(void *what, EVP_PKEY *key, const EVP_MD *hash);
-	int (*verify)(void *what, EVP_PKEY *key);
-	void *what;
-	const EVP_MD *hash; /* NULL: the key's own */
-};
-
 /* An opening that runs is waited for; a back-off is not. */
 static int
 opening_wait(struct key *key, double until, struct fail *why)
@@ -456,8 +448,8 @@ sign_and_check(
 	return rc;
 }
 
-static int
-key_sign(struct key *key, const struct job *job, struct fail *why)
+int
+key_do(struct key *key, const struct job *job, struct fail *why)
 {
 	bool again;
 
@@ -495,7 +487,7 @@ key_sign_cert(struct key *key, X509 *cert, const EVP_MD *hash, struct fail *why)
 {
 	struct job job = {cert_sign, cert_verify, cert, hash};
 
-	return key_sign(key, &job, why);
+	return key_do(key, &job, why);
 }
 
 int
@@ -504,5 +496,5 @@ key_sign_req(
 {
 	struct job job = {req_sign, req_verify, req, hash};
 
-	return key_sign(key, &job, why);
+	return key_do(key, &job, why);
 }

@@ -60,6 +60,15 @@ MUST_CHECK int key_sign_cert(
 MUST_CHECK int key_sign_req(
     struct key *key, X509_REQ *req, const EVP_MD *hash, struct fail *why);
 
+/*
+ * An EVP_PKEY for a TLS handshake, RSA or EC: each signature is made as above,
+ * so nothing is locked between them and the token may come and go.  The caller
+ * frees it, before `key`.  As key_ready(key, 0); FAIL_CONFIG "key-type".
+ */
+MUST_CHECK int key_lend(EVP_PKEY **lent, struct key *key, struct fail *why);
+/* Why its last signature failed; 0: it did not. */
+MUST_CHECK int key_lent_state(const EVP_PKEY *lent, struct fail *why);
+
 /* A copy of the public half, the caller frees.  As key_ready(key, 0). */
 MUST_CHECK int key_public(
     EVP_PKEY **key_out, struct key *key, struct fail *why);
@@ -68,9 +77,10 @@ MUST_CHECK int key_state(struct key *key, struct fail *why);
 
 /*
  * Make a key pair where `place` says: in the token (C_GenerateKeyPair;
- * sensitive, not extractable) or a new PEM file of mode 0600.  `type`: "p256",
- * "p384", "p521", "rsa2048", "rsa3072", "rsa4096".  An existing key of that
- * name is never replaced: FAIL_DENIED "key-exists".
+ * sensitive, not extractable; a first signature is made) or a new PEM file of
+ * mode 0600.  `type`: "p256", "p384", "p521", "rsa2048", "rsa3072", "rsa4096".
+ * An existing key of that name is never replaced: FAIL_DENIED "key-exists".  A
+ * type that the token does not make or use: FAIL_CONFIG "key-type".
  */
 MUST_CHECK int key_generate(
     const struct key_place *place, const char *type, struct fail *why);

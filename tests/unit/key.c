@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <openssl/pem.h>
+#include <openssl/rsa.h>
 #include <p11-kit/pkcs11.h>
 
 #include "lib/base/file.h"
@@ -453,6 +454,108 @@ a_key_file_works_and_is_known_as_one(void **st)
 	put(pem, "no key\n");
 	refused(at, "token-key");
 	free(pem);
+}
+
+/* What a TLS handshake does with a key. */
+static void
+must_sign_for_tls(EVP_PKEY *lent, EVP_PKEY *public, bool pss)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	EVP_PKEY_CTX *settings;
+	uint8_t sig[1024];
+	size_t len = sizeof(sig);
+
+	assert_int_equal(
+	    EVP_DigestSignInit(ctx, &settings, EVP_sha256(), NULL, lent), 1);
+	if (pss) {
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(
+				     settings, RSA_PKCS1_PSS_PADDING),
+		    1);
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(
+				     settings, RSA_PSS_SALTLEN_DIGEST),
+		    1);
+	}
+	assert_int_equal(
+	    EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"tls", 3), 1);
+	EVP_MD_CTX_free(ctx);
+	ctx = EVP_MD_CTX_new();
+	assert_int_equal(
+	    EVP_DigestVerifyInit(ctx, &settings, EVP_sha256(), NULL, public),
+	    1);
+	if (pss)
+		assert_int_equal(EVP_PKEY_CTX_set_rsa_padding(
+				     settings, RSA_PKCS1_PSS_PADDING),
+		    1);
+	assert_int_equal(
+	    EVP_DigestVerify(ctx, sig, len, (const uint8_t *)"tls", 3), 1);
+	EVP_MD_CTX_free(ctx);
+}
+
+/* The token's own word for it comes out where TLS has none. */
+static void
+cannot_sign(EVP_PKEY *lent)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	struct fail why = {0};
+	uint8_t sig[1024];
+	size_t len = sizeof(sig);
+
+	faults("sign-denied");
+	assert_int_equal(
+	    EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, lent), 1);
+	assert_true(
+	    EVP_DigestSign(ctx, sig, &len, (const uint8_t *)"tls", 3) <= 0);
+	assert_int_equal(key_lent_state(lent, &why), -1);
+	assert_int_equal(why.kind, FAIL_BUSY);
+	assert_string_equal(why.reason, "token-key");
+	EVP_MD_CTX_free(ctx);
+}
+
+static void
+a_lent_key_signs_over_reopenings(void **st)
+{
+	static const char *const types[] = {"p256", "p384", "p521", "rsa2048"};
+	struct fail why = {0};
+
+	(void)st;
+	for (int i = 0; i < 8; i++) {
+		char *pem = str_fmt("%s/lent-%d.pem", dir, i);
+		char *name = str_fmt("lent-%d", i);
+		struct key_place at =
+		    i < 4 ? key_at(name) : (struct key_place){.uri = pem};
+		const char *type = types[i % 4];
+		EVP_PKEY *lent, *public;
+		struct key *key;
+		char *words;
+
+		assert_int_equal(key_generate(&at, type, &why), 0);
+		key = opened(at);
+		assert_int_equal(key_lend(&lent, key, &why), 0);
+		assert_int_equal(key_public(&public, key, &why), 0);
+		must_sign_for_tls(lent, public, false);
+		if (i % 4 == 3)
+			must_sign_for_tls(lent, public, true);
+		/* Lost under it, and opened again for another signature. */
+		words = str_fmt("session-invalid=lent%d", i);
+		faults(words);
+		must_sign(key);
+		must_sign_for_tls(lent, public, false);
+		free(words);
+		if (i < 4)
+			cannot_sign(lent);
+		faults("");
+		for (int tries = 0; key_state(key, &why) != 0; tries++) {
+			assert_true(tries < 10000);
+			(void)usleep(2000);
+		}
+		must_sign_for_tls(lent, public, false);
+		assert_int_equal(key_lent_state(lent, &why), 0);
+		EVP_PKEY_free(public);
+		EVP_PKEY_free(lent);
+		key_free(key);
+		free(name);
+		free(pem);
+	}
 }
 
 static void
@@ -1010,6 +1113,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(no_key_and_two_keys_are_told_apart),
 	    cmocka_unit_test(a_key_file_works_and_is_known_as_one),
 	    cmocka_unit_test(an_ed25519_file_signs_without_a_hash),
+	    cmocka_unit_test(a_lent_key_signs_over_reopenings),
 	    cmocka_unit_test(what_waiting_cannot_mend_is_refused_at_once),
 	    cmocka_unit_test(a_module_that_is_none_is_told),
 	    cmocka_unit_test(
