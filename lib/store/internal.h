@@ -21,6 +21,8 @@ MUST_CHECK int store_open_with(struct store **store, const char *url,
 
 /* Free octets of the store's file system, looked up once a second at most. */
 int64_t store_space(struct store *store);
+/* Is there disk to record something new?  FAIL_BUSY "disk-full". */
+MUST_CHECK int store_room(struct store *store, struct fail *why);
 
 /* ledger.c: write what is still only counted. */
 void ledger_flush(struct store *store);

@@ -64,7 +64,7 @@ hash_head(const uint8_t hash[SHA256_LEN])
 	return (int64_t)head;
 }
 
-static void
+void
 hash_read(uint8_t out[SHA256_LEN], struct conn *c, enum sql id, int column)
 {
 	struct span s = db_octets(c, id, column);

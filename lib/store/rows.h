@@ -14,6 +14,10 @@
 /* First 8 octets, big-endian: what the indexes hold of a hash. */
 int64_t hash_head(const uint8_t hash[SHA256_LEN]);
 
+/* A column of SHA256_LEN octets; anything else gives zeros. */
+void hash_read(
+    uint8_t out[SHA256_LEN], struct conn *c, enum sql id, int column);
+
 /* record.c: from a row of one of the SELECTs of all columns. */
 void record_read(struct record *r, struct conn *c, enum sql id);
 MUST_CHECK int record_insert(

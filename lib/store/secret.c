@@ -325,7 +325,7 @@ secret_judge(struct conn *c, const struct store_rules *rules, struct fail *why)
 	const enum sql q = SQL_SECRET_ID;
 	struct secret s = {0};
 	const char *status;
-	bool row;
+	bool row, again;
 
 	if (rules->secret == 0)
 		return 0;
@@ -334,8 +334,11 @@ secret_judge(struct conn *c, const struct store_rules *rules, struct fail *why)
 	if (row)
 		secret_read(&s, c, q);
 	status = row ? secret_status(&s, rules->now) : "gone";
+	/* What it was used for is being replaced. */
+	again = strcmp(status, "used") == 0 && rules->superseded != NULL &&
+	        memcmp(s.certificate, rules->superseded, SHA256_LEN) == 0;
 	secret_free(&s);
-	if (strcmp(status, "open") == 0)
+	if (strcmp(status, "open") == 0 || again)
 		return 0;
 	(void)fail(why, FAIL_ANONYMOUS, "auth", "the secret is used up");
 	return fail_cause(

@@ -173,9 +173,16 @@ const char *const sql_text[SQL_COUNT] = {
 		     " FROM certificate"
 		     " WHERE spki_head = $1 AND spki_sha256 = $2"
 		     " ORDER BY compromised DESC LIMIT 1",
+    [SQL_CERT_ANSWER] = "SELECT " COLUMNS " FROM certificate"
+			" WHERE request_head = $1 AND request_key = $2"
+			" ORDER BY id DESC LIMIT 1",
     [SQL_CERT_NAME] = "SELECT owner, sha256 FROM certificate"
 		      " WHERE subject_head = $1 AND status IN (0, 2)"
 		      " AND not_after >= $2 AND subject_hash = $3 LIMIT $4",
+    [SQL_CERT_NAMED] = "SELECT der FROM certificate"
+		       " WHERE subject_head = $1 AND status = 0"
+		       " AND not_after >= $2 AND subject_hash = $3"
+		       " AND owner = $4 LIMIT $5",
     [SQL_CERT_DEVICE] = "SELECT owner FROM certificate"
 			" WHERE device = $1 AND status IN (0, 2)"
 			" AND not_after >= $2 LIMIT $3",
@@ -234,6 +241,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_PENDING_CHANGE] =
 	"UPDATE pending SET state = $1, changed = $2, expires = $3,"
 	" certificate = $4, decider = $5, note = $6 WHERE id = $7",
+    [SQL_PENDING_USE] = "UPDATE pending SET state = $1, changed = $2,"
+			" expires = $3, certificate = $4 WHERE id = $5",
     /* No more than the limit is looked at. */
     [SQL_PENDING_HOLDER] =
 	"SELECT count(*) FROM (SELECT 1 FROM pending WHERE holder = $1"

@@ -7,7 +7,10 @@
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
 #include "lib/store/judge.h"
+#include "lib/store/pending_row.h"
 #include "lib/store/rows.h"
+
+#define NAMED 64 /* certificates of one name that are looked at */
 
 static const struct store_driver *const drivers[] = {&sqlite_driver, NULL};
 
@@ -92,8 +95,8 @@ store_state(struct store *store, struct fail *why)
 	    (long long)space, (long long)store->reserve);
 }
 
-static int
-issue_space(struct store *store, struct fail *why)
+int
+store_room(struct store *store, struct fail *why)
 {
 	int64_t space = store_space(store);
 
@@ -104,13 +107,51 @@ issue_space(struct store *store, struct fail *why)
 	    (long long)space, (long long)store->reserve / 2);
 }
 
+static int revoke_rows(struct conn *c, const struct record *r,
+    enum store_reason reason, int64_t when, const struct audit *entry,
+    struct fail *why);
+
+/* What nobody received, as far as anybody knows, is replaced; `old` is that
+ * answer, when `done`.  One that was seen to be lost is revoked already. */
+static int
+supersede(bool *done, struct record *old, struct conn *c,
+    const struct record *r, const struct store_rules *rules,
+    const struct audit *entry, struct fail *why)
+{
+	const enum sql q = SQL_CERT_ANSWER;
+	struct audit said = *entry;
+	bool row;
+
+	if (db_query(c, q, &row,
+		VALUES(value_number(hash_head(r->request_key)),
+		    value_octets(r->request_key, SHA256_LEN)),
+		why) != 0)
+		return -1;
+	if (row)
+		record_read(old, c, q);
+	if (!row || old->not_after < rules->now ||
+	    old->issued < rules->now - rules->supersede)
+		return 0;
+	*done = old->status == STORE_GOOD || old->reason == REASON_CESSATION;
+	if (old->status != STORE_GOOD)
+		return 0;
+	said.event = "revoke";
+	said.serial = old->serial;
+	said.subject = old->subject;
+	said.cert_sha256 = said.spki_sha256 = NULL;
+	said.status = 0;
+	said.reason = store_reason_word(REASON_SUPERSEDED);
+	said.text = "the same request again";
+	return revoke_rows(c, old, REASON_SUPERSEDED, rules->now, &said, why);
+}
+
 /* Rows of one issuance; a recorded repeat leaves `again` with its DER. */
 static int
 issue_rows(struct conn *c, struct bytes *again, const struct record *r,
     const struct store_rules *rules, const struct audit *entry,
     struct fail *why)
 {
-	int64_t id, now_us = when_now_us();
+	int64_t id, approved, now_us = when_now_us();
 	char *text = NULL;
 	int rc = -1;
 
@@ -120,10 +161,15 @@ issue_rows(struct conn *c, struct bytes *again, const struct record *r,
 		return -1;
 	if (again->len > 0)
 		return 0;
+	if (pending_judge(&approved, again, c, r, rules, why) != 0)
+		return -1;
+	if (again->len > 0)
+		return 0;
 	text = audit_text(entry, now_us);
 	if (judge_issue(&id, c, r, rules, why) == 0 &&
 	    record_insert(c, r, id, why) == 0 &&
 	    secret_use(c, r, rules, why) == 0 &&
+	    pending_use(c, approved, r, rules, why) == 0 &&
 	    audit_add(c, entry, text, now_us, why) == 0)
 		rc = r->device == NULL
 		         ? 0
@@ -132,6 +178,26 @@ issue_rows(struct conn *c, struct bytes *again, const struct record *r,
 						     : OUTBOX_ENROLLED,
 			       r, id, now_us, why);
 	free(text);
+	return rc;
+}
+
+static int
+issue_anew(struct conn *c, struct bytes *again, const struct record *r,
+    const struct store_rules *rules, const struct audit *entry,
+    struct fail *why)
+{
+	struct store_rules with = *rules;
+	struct record old = {0};
+	bool done = false;
+	int rc = 0;
+
+	if (rules->supersede > 0)
+		rc = supersede(&done, &old, c, r, rules, entry, why);
+	if (done)
+		with.superseded = old.sha256;
+	if (rc == 0)
+		rc = issue_rows(c, again, r, &with, entry, why);
+	record_free(&old);
 	return rc;
 }
 
@@ -144,10 +210,10 @@ store_issue(struct store *store, struct bytes *repeat, const struct record *r,
 	struct conn *c;
 	int rc;
 
-	if (issue_space(store, why) != 0 ||
+	if (store_room(store, why) != 0 ||
 	    db_begin(&c, store->db, DB_WRITE, why) != 0)
 		return -1;
-	rc = issue_rows(c, &again, r, rules, entry, why);
+	rc = issue_anew(c, &again, r, rules, entry, why);
 	if (rc == 0 && again.len == 0)
 		return db_commit(c, true, why);
 	db_rollback(c);
@@ -210,6 +276,30 @@ store_find_serial(struct store *store, struct record *r, bool *found,
 {
 	return find(
 	    store, r, found, SQL_CERT_SERIAL, VALUES(value_text(serial)), why);
+}
+
+int
+store_named(struct store *store, const uint8_t subject_hash[SHA256_LEN],
+    const char *owner, int64_t now, int (*each)(struct span der, void *arg),
+    void *arg, struct fail *why)
+{
+	const enum sql q = SQL_CERT_NAMED;
+	struct conn *c;
+	bool row, stop = false;
+	int rc;
+
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(value_number(hash_head(subject_hash)), value_number(now),
+		value_octets(subject_hash, SHA256_LEN), value_text(owner),
+		value_number(NAMED)),
+	    why);
+	for (; rc == 0 && row; rc = db_step(c, q, &row, why))
+		if (!stop)
+			stop = each(db_octets(c, q, 0), arg) != 0;
+	db_rollback(c);
+	return rc;
 }
 
 /* RFC 5280, 5.3.1: a hold may become a revocation; and a revoked key may turn

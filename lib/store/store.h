@@ -76,12 +76,20 @@ struct store_rules {
 	int64_t repeat_window; /* s; 0: no repeats (answers are made anew) */
 	int64_t clock_slack;   /* s: newest issued may be this far ahead */
 	int max_live;          /* certificates of the subject; 0: no limit */
+	/* s: an answer to the same request that is not older is revoked as
+	 * superseded in the same transaction; 0: none */
+	int64_t supersede;
+	const uint8_t *superseded; /* its SHA-256; set by store_issue() */
 	bool key_reuse;        /* may the owner's own earlier key come again? */
 	bool key_shared;       /* … for another of its names? */
 	const uint8_t *renews; /* SHA-256 of the certificate renewed, or NULL */
 	const uint8_t
 	    *client;    /* of the own one shown, renewed or not; or NULL */
 	int64_t secret; /* id of the one-time secret shown: used up; 0: none */
+	bool approval;  /* only what was approved of (pending.h) */
+	int64_t approval_keep;  /* s that it is remembered then */
+	int64_t approval_again; /* s that its answer may be made anew; 0: the
+	                           recorded one comes again */
 };
 
 /*
@@ -95,7 +103,9 @@ struct store_rules {
  * or `client` also FAIL_DENIED "client-unknown", "client-revoked"; that one does not count
  * towards the quota, and the outbox says "renewed".  With `secret`, which is
  * used up by the same transaction, also FAIL_ANONYMOUS "auth": it is not open
- * any more (secret.h).
+ * any more (secret.h).  With `approval` also FAIL_PENDING "approval" and
+ * FAIL_DENIED "approval-denied"; who loses a race gets the winner's in
+ * `repeat`.
  */
 MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,
     const struct record *r, const struct store_rules *rules,
@@ -109,6 +119,11 @@ MUST_CHECK int store_repeat_find(struct store *store, struct bytes *der,
  * What these two give may not be synced yet; it is once somebody has it. */
 MUST_CHECK int store_find(struct store *store, struct record *r, bool *found,
     const uint8_t sha256[SHA256_LEN], struct fail *why);
+/* The DER of `owner`'s good certificates of that name, to `each` until it
+ * returns non-zero; 64 at most. */
+MUST_CHECK int store_named(struct store *store,
+    const uint8_t subject_hash[SHA256_LEN], const char *owner, int64_t now,
+    int (*each)(struct span der, void *arg), void *arg, struct fail *why);
 /* By serial, upper hex; the newest when several issuers used it. */
 MUST_CHECK int store_find_serial(struct store *store, struct record *r,
     bool *found, const char *serial, struct fail *why);
