@@ -74,6 +74,14 @@ identity(struct bytes *out, const struct settings *s)
 	    out, "", "server.errorlog", s->httpd.log_folder, "error.log");
 	setting_path(
 	    out, "", "accesslog.filename", s->httpd.log_folder, "access.log");
+	bytes_adds(out,
+	    "# Secrets are checked by the programs: Authorization reaches them "
+	    "as it is, in\n"
+	    "# HTTP_AUTHORIZATION.  So no auth.require, no "
+	    "debug.log-request-header, and no\n"
+	    "# %{Authorization}i in this format.\n"
+	    "accesslog.format = \"%h %V %u %t \\\"%r\\\" %>s %b "
+	    "\\\"%{User-Agent}i\\\"\"\n");
 }
 
 static void
@@ -228,7 +236,7 @@ endpoint(struct bytes *out, const struct settings *s, const struct endpoint *e)
 	setting_path(out, "  ", "ssl.privkey", s->public_folder, "server.key");
 	bytes_adds(out, "  ssl.openssl.ssl-conf-cmd = "
 			"( \"MinProtocol\" => \"TLSv1.2\" )\n");
-	if (e->auth == AUTH_CERTIFICATE)
+	if (e->auth == AUTH_CERTIFICATE || e->auth == AUTH_EITHER)
 		client_certificates(out, s, e);
 	bytes_adds(out, "  setenv.set-environment = "
 			"( \"MICROCA_ENDPOINT\" => ");

@@ -23,6 +23,14 @@ static const struct command commands[] = {
 	"issue a certificate from a request in a file"},
     {"revoke", revoke_run, "[--reason WORD] [--text TEXT] SERIAL",
 	"revoke a certificate, effective at once"},
+    {"secret", secret_run,
+	"add [--expires TIME] ENDPOINT DEVICE\n"
+	"       microca [-c FILE] secret add [--expires TIME] [-o FILE] --csv "
+	"FILE\n"
+	"       microca [-c FILE] secret list [--device NAME] [--json | "
+	"--csv]\n"
+	"       microca [-c FILE] secret revoke (ID | --device NAME)",
+	"one-time enrolment secrets for devices without a certificate"},
     {"list", list_run,
 	"[--profile P] [--endpoint E] [--subject PATTERN] [--serial S]\n"
 	"           [--status good|expired|revoked|held|all] [--expiring "

@@ -36,7 +36,7 @@ struct command {
 };
 
 command_run check_run, csr_run, httpd_run, init_run, install_run, issue_run,
-    list_run, revoke_run, show_run;
+    list_run, revoke_run, secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -114,6 +114,8 @@ MUST_CHECK int chain_install(const struct settings *settings, struct key *key,
 /* "good", "expired", "revoked", "held" at `now`; static. */
 const char *record_status(const struct record *r, int64_t now);
 struct json *record_json(const struct record *r, int64_t now);
+/* A quoted cell; what a spreadsheet would take for a formula is marked. */
+void csv_cell(struct bytes *out, const char *text);
 void record_csv_header(struct bytes *out);
 void record_csv(struct bytes *out, const struct record *r, int64_t now);
 

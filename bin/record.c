@@ -56,8 +56,8 @@ record_json(const struct record *r, int64_t now)
 }
 
 /* RFC 4180, 2; a leading ' where a spreadsheet would see a formula. */
-static void
-cell(struct bytes *out, const char *text)
+void
+csv_cell(struct bytes *out, const char *text)
 {
 	if (text == NULL)
 		text = "";
@@ -79,7 +79,7 @@ cell_time(struct bytes *out, int64_t when)
 
 	if (when != 0)
 		when_write(text, when);
-	cell(out, text);
+	csv_cell(out, text);
 }
 
 void
@@ -102,18 +102,18 @@ record_csv(struct bytes *out, const struct record *r, int64_t now)
 	size_t i;
 
 	hex_write(hash, (struct span){r->sha256, SHA256_LEN}, false);
-	cell(out, r->serial);
+	csv_cell(out, r->serial);
 	bytes_addc(out, ',');
-	cell(out, record_status(r, now));
+	csv_cell(out, record_status(r, now));
 	bytes_addc(out, ',');
-	cell(out, ended ? store_reason_word(r->reason) : NULL);
+	csv_cell(out, ended ? store_reason_word(r->reason) : NULL);
 	for (i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
 		bytes_addc(out, ',');
 		cell_time(out, times[i]);
 	}
 	for (i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
 		bytes_addc(out, ',');
-		cell(out, texts[i]);
+		csv_cell(out, texts[i]);
 	}
 	bytes_adds(out, "\r\n");
 }
