@@ -45,6 +45,7 @@ endpoint_make(struct endpoint *e, const struct order *order,
 			return fail(why, FAIL_ABSENT, "endpoint",
 			    "no endpoint \"%s\"", order->endpoint);
 		*e = *named;
+		e->approval = APPROVAL_NONE; /* who orders it approves of it */
 	}
 	if (order->profile == NULL)
 		return 0;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/when.h"
+#include "lib/ca/approval.h"
 #include "lib/ca/build.h"
 #include "lib/ca/lint.h"
 #include "lib/wire/name.h"
@@ -139,10 +140,8 @@ out:
 
 /* ---- record ------------------------------------------------------------- */
 
-/* Endpoint, operation, client or secret, CSR: the same request has the same
- * answer. */
-static void
-request_key(uint8_t key[SHA256_LEN], const struct grant *g)
+void
+ca_request_key(uint8_t key[SHA256_LEN], const struct grant *g)
 {
 	struct bytes b = {0};
 
@@ -179,7 +178,7 @@ record_fill(struct record *r, const struct ca *ca, const struct cert *cert,
 	memcpy(r->csr_sha256, g->csr->sha256, SHA256_LEN);
 	sha256(r->spki_sha256, cert->spki);
 	grant_name_hash(r->subject_hash, g);
-	request_key(r->request_key, g);
+	ca_request_key(r->request_key, g);
 	r->not_before = cert->not_before;
 	r->not_after = cert->not_after;
 	r->issued = now;
@@ -242,7 +241,8 @@ record(struct bytes *der, struct ca *ca, const struct cert *cert,
 {
 	const struct store_rules rules = {
 	    .now = now,
-	    .repeat_window = repeat_window(ca, grant, now),
+	    .repeat_window = grant->anew ? 0 : repeat_window(ca, grant, now),
+	    .supersede = grant->anew ? ca->settings->repeat_window : 0,
 	    .clock_slack = ca->settings->clock_slack,
 	    .max_live = grant->profile->max_live,
 	    .key_reuse = grant->profile->key_reuse,
@@ -250,6 +250,9 @@ record(struct bytes *der, struct ca *ca, const struct cert *cert,
 	    .renews = grant->renewal ? grant->renews : NULL,
 	    .client = grant->own_client ? grant->client_sha256 : NULL,
 	    .secret = grant->secret,
+	    .approval = ca_held(grant),
+	    .approval_keep = ca->settings->approval_keep,
+	    .approval_again = grant->anew ? ca->settings->repeat_window : 0,
 	};
 	struct bytes repeat = {0};
 	struct record r = {0};
@@ -291,9 +294,9 @@ repeat_find(struct bytes *der, struct ca *ca, const struct grant *grant,
 	int64_t now = when_now(), window = repeat_window(ca, grant, now);
 	uint8_t key[SHA256_LEN];
 
-	if (window == 0)
+	if (window == 0 || grant->anew)
 		return 0;
-	request_key(key, grant);
+	ca_request_key(key, grant);
 	return store_repeat_find(
 	    ca->store, der, grant->csr->sha256, key, now - window, now, why);
 }
@@ -311,12 +314,17 @@ ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
 		return -1;
 	if (der->len > had)
 		return 0;
-	if (grant->secret_used) {
+	/* Of an answer made anew the store knows what it replaces. */
+	if (grant->secret_used && !grant->anew) {
 		fail(why, FAIL_ANONYMOUS, "auth", "the secret is used up");
 		return fail_cause(why,
 		    "secret %lld was used for another request",
 		    (long long)grant->secret);
 	}
+	if (ca_approval(der, ca, grant, why) != 0)
+		return -1;
+	if (der->len > had)
+		return 0;
 	if (issue_once(der, ca, grant, why) == 0)
 		return 0;
 	if (strcmp(why->reason, "serial-clash") != 0)

@@ -27,9 +27,14 @@ MUST_CHECK int ca_certify(struct cert **cert, struct ca *ca,
  * "issuer-key", "token-…", "db-…", "disk-full", "random"), FAIL_DENIED
  * ("name-taken", "name-policy", "quota", "name-constraint", "validity"), FAIL_MALFORMED "key-reuse", FAIL_BROKEN ("lint", "sign-check",
  * "build"), FAIL_ANONYMOUS "auth": the secret was used for another request.
+ * Where somebody has to approve first also what ca_approval() fails with.
  */
 MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,
     const struct grant *grant, struct fail *why);
+
+/* Endpoint, operation, client or secret, CSR: the same request has the same
+ * answer, and the same row while it waits for approval. */
+void ca_request_key(uint8_t key[SHA256_LEN], const struct grant *grant);
 
 /*
  * Nobody gets a name of the CA's own chain.  ca_issue() sees to it; asked

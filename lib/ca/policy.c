@@ -179,12 +179,14 @@ grant_new(const struct identity *who, const struct request *rq,
 
 	grant->profile = rq->endpoint->profile;
 	grant->csr = csr;
+	grant->anew = csr->key.evp == NULL;
 	grant->requester = str_dup(who->requester);
 	grant->owner = str_dup(who->owner);
 	grant->request = str_dup(rq->id);
 	grant->operation = str_dup(operation);
 	grant->endpoint = str_dup(rq->endpoint->name);
 	grant->peer = str_dup(rq->peer);
+	grant->approval = rq->endpoint->approval;
 	grant->secret = who->secret;
 	grant->secret_used = who->secret_used;
 	grant->has_client = rq->client_cert.len > 0 && who->secret == 0;
@@ -212,7 +214,7 @@ policy_grant(struct grant **grant, const struct identity *who,
 	if (strcmp(operation, "simplereenroll") == 0 &&
 	    policy_renewal_names(p, who, csr, why) != 0)
 		goto out;
-	if (profile_key_ok(p, &csr->key, why) == 0 &&
+	if ((g->anew || profile_key_ok(p, &csr->key, why) == 0) &&
 	    basic_ok(g, csr, why) == 0 && key_usage_ok(p, csr, why) == 0 &&
 	    purposes_ok(p, csr, why) == 0 && unknown_ok(p, csr, why) == 0 &&
 	    pop_link_ok(p, csr, why) == 0 &&

@@ -33,6 +33,9 @@ struct grant {
 	GENERAL_NAMES *san;  /* NULL: no subjectAltName */
 	int64_t path_length; /* of a CA: the lesser of profile's and request's;
 	                        -1: no limit of their own */
+	bool anew; /* the key is made here: no recorded answer is given again,
+	              an earlier one is superseded */
+	int approval;        /* enum approval, the endpoint's */
 	bool renewal;
 	uint8_t renews[SHA256_LEN]; /* of the certificate renewed */
 	/* From the request, for the record: */
@@ -44,7 +47,9 @@ struct grant {
 };
 
 /*
- * Decide what `who` gets for `csr` under rq->endpoint's profile.  The grant
+ * Decide what `who` gets for `csr` under rq->endpoint's profile.  A request
+ * without a key (csr_read_unproven()) is judged but for that; it gets one that
+ * profile_key_ok() takes before the grant is used.  The grant
  * keeps copies of all but `profile` and `csr`; the caller frees it.  At
  * "simplereenroll" the names are those of the certificate shown, or it fails
  * as policy_renewal() does, which must follow.  Fails:

@@ -66,6 +66,8 @@ resolve(struct settings *s, struct fail *why)
 	path_resolve(&s->ca.pin_file, s->folder);
 	if (!pkcs11uri_is(s->ca.key))
 		path_resolve(&s->ca.key, s->folder);
+	path_resolve(&s->keygen.key, s->folder);
+	path_resolve(&s->keygen.certificate, s->folder);
 	path_resolve(&s->httpd.log_folder, s->folder);
 	path_resolve(&s->httpd.module_folder, s->folder);
 	return 0;
@@ -131,6 +133,12 @@ char *
 settings_issuer_path(const struct settings *s)
 {
 	return file_path(s->state, "issuer.pem");
+}
+
+char *
+settings_issuers_path(const struct settings *s)
+{
+	return file_path(s->state, "issuers");
 }
 
 char *

@@ -22,6 +22,7 @@ enum frontend {
 };
 
 enum auth { AUTH_CERTIFICATE, AUTH_SECRET, AUTH_EITHER, AUTH_NONE };
+enum approval { APPROVAL_NONE, APPROVAL_ENROLL, APPROVAL_ALWAYS };
 enum names { NAMES_OWN, NAMES_ANY, NAMES_PATTERN };
 
 /* One `allow` rule: who may ask, and for which names. */
@@ -46,6 +47,7 @@ struct endpoint {
 	const struct profile *profile;  /* in settings->profiles */
 	int frontend;                   /* enum frontend */
 	int auth;                       /* enum auth */
+	int approval;                   /* enum approval */
 	struct conf_list allow;         /* struct allow; none: nobody */
 	struct conf_strings operations; /* those on */
 	struct conf_strings labels;     /* further endpoints reachable here */
@@ -66,14 +68,21 @@ struct settings {
 	bool allow_cgi;
 	struct conf_strings web_server_users; /* names or numbers */
 	int64_t body_wait, repeat_window, disk_reserve, clock_slack;
+	int64_t approval_keep, approval_retry; /* s */
+	int approval_open;                     /* of one identity at most */
 
 	struct {
 		char *key, *module, *pin_file;
 		char *key_type;
-		char *subject; /* for `microca csr` and `init` */
+		char *subject;          /* for `microca csr` and `init` */
+		int64_t activate_after; /* s from install to first use */
 		/* "NAME=value", as the PKCS#11 module wants to find them */
 		struct conf_strings module_environment;
 	} ca;
+	struct {
+		char *key;         /* PEM file, or NULL: no encrypted keys */
+		char *certificate; /* PEM file, with what is above it */
+	} keygen; /* signs the keys that serverkeygen encrypts */
 	struct upstream upstream;
 	struct conf_list certificates; /* struct own */
 	struct conf_list endpoints;    /* struct endpoint */
@@ -108,8 +117,9 @@ int frontend_cert_form(int frontend); /* enum cert_form */
 const char *frontend_word(int frontend);
 
 /* Files the programs share; the caller frees the path. */
-char *settings_issuer_path(const struct settings *s); /* state/issuer.pem */
-char *settings_chain_path(const struct settings *s);  /* public/chain.pem */
+char *settings_issuer_path(const struct settings *s);  /* state/issuer.pem */
+char *settings_issuers_path(const struct settings *s); /* state/issuers */
+char *settings_chain_path(const struct settings *s);   /* public/chain.pem */
 char *settings_bundle_path(const struct settings *s,
     const struct endpoint *e); /* public/client-ca-NAME.pem */
 /* Borrowed.  Sets ca.module_environment first, where it is not so already: a

@@ -93,6 +93,13 @@ static const char *const auth_words[] = {
     NULL,
 };
 
+static const char *const approval_words[] = {
+    [APPROVAL_NONE] = "none",
+    [APPROVAL_ENROLL] = "enroll",
+    [APPROVAL_ALWAYS] = "always",
+    NULL,
+};
+
 static const struct conf_key endpoint_keys[] = {
     {.name = "name",
 	.type = CONF_STRING,
@@ -125,6 +132,12 @@ static const struct conf_key endpoint_keys[] = {
 	.words = auth_words,
 	.fallback = "\"certificate\"",
 	.text = "how clients show who they are"},
+    {.name = "approval",
+	.type = CONF_WORD,
+	AT(approval),
+	.words = approval_words,
+	.fallback = "\"none\"",
+	.text = "which requests wait until somebody approves of them"},
     {.name = "operations",
 	.type = CONF_STRINGS,
 	AT(operations),
@@ -198,6 +211,12 @@ static const struct conf_key ca_keys[] = {
 	AT(subject),
 	.required = true,
 	.text = "the CA's own name, for its certificate request"},
+    {.name = "activate_after",
+	.type = CONF_DURATION,
+	AT(activate_after),
+	.max = 90 * 86400,
+	.fallback = "\"1d\"",
+	.text = "from the install of a new issuing certificate to its use"},
 };
 
 static const struct conf_table ca_table = {
@@ -205,6 +224,32 @@ static const struct conf_table ca_table = {
     sizeof(((struct settings *)NULL)->ca),
     ca_keys,
     COUNT(ca_keys),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field)                                                              \
+	.offset = offsetof(struct settings, keygen.field) -                    \
+	          offsetof(struct settings, keygen)
+
+static const struct conf_key keygen_keys[] = {
+    {.name = "key",
+	.type = CONF_STRING,
+	AT(key),
+	.required = true,
+	.text = "PEM file of its private key"},
+    {.name = "certificate",
+	.type = CONF_STRING,
+	AT(certificate),
+	.required = true,
+	.text = "PEM file of its certificate, with those above it"},
+};
+
+static const struct conf_table keygen_table = {
+    "keygen",
+    sizeof(((struct settings *)NULL)->keygen),
+    keygen_keys,
+    COUNT(keygen_keys),
     SIZE_MAX,
 };
 
@@ -365,6 +410,28 @@ static const struct conf_key settings_keys[] = {
 	.max = 7 * 86400,
 	.fallback = "\"1h\"",
 	.text = "how long the same request gets the same certificate"},
+    {.name = "approval_keep",
+	.type = CONF_DURATION,
+	AT(approval_keep),
+	.min = 60,
+	.max = 90 * 86400,
+	.fallback = "\"7d\"",
+	.text =
+	    "how long a request waits for approval, and then to be fetched"},
+    {.name = "approval_retry",
+	.type = CONF_DURATION,
+	AT(approval_retry),
+	.min = 1,
+	.max = 86400,
+	.fallback = "\"5m\"",
+	.text = "when a client is told to ask again"},
+    {.name = "approval_open",
+	.type = CONF_INT,
+	AT(approval_open),
+	.min = 1,
+	.max = 10000,
+	.fallback = "3",
+	.text = "how many requests of one identity may wait"},
     {.name = "disk_reserve",
 	.type = CONF_SIZE,
 	AT(disk_reserve),
@@ -384,6 +451,11 @@ static const struct conf_key settings_keys[] = {
 	AT(ca),
 	.table = &ca_table,
 	.text = "this CA"},
+    {.name = "keygen",
+	.type = CONF_GROUP,
+	AT(keygen),
+	.table = &keygen_table,
+	.text = "who signs the keys that serverkeygen encrypts"},
     {.name = "upstream",
 	.type = CONF_GROUP,
 	AT(upstream),

@@ -250,7 +250,8 @@ answer_record(const struct operation *op, struct ca *ca,
     const struct request *rq, const struct trace *trace, const struct fail *why)
 {
 	log_refusal(rq, trace, why);
-	if (ca != NULL && ca->store != NULL)
+	/* To wait is no refusal: the audit has it once, from when it began. */
+	if (why->kind != FAIL_PENDING && ca != NULL && ca->store != NULL)
 		audit_refusal(op, ca->store, rq, trace, why);
 }
 
