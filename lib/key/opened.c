@@ -146,6 +146,7 @@ opened_make(struct opened *opened, const struct place *place, struct fail *why)
 
 	if (rc != 0) {
 		opened_close(&o);
+		place_hint(place, why);
 		if (why->kind != FAIL_BROKEN ||
 		    strcmp(why->reason, "file") == 0)
 			fail_hide(why, "the CA's key cannot be opened");

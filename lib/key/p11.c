@@ -222,23 +222,24 @@ token_fit(const PKCS11_TOKEN *token, bool have_pin, struct fail *why)
 }
 
 /* PKCS#11 3.0, 5.6.8: what says that the PIN is not the right one. */
-static bool
-pin_refused(CK_RV rv)
+static enum p11_pin
+pin_said(CK_RV rv)
 {
 	switch (rv) {
 	case CKR_PIN_INCORRECT:
 	case CKR_PIN_INVALID:
 	case CKR_PIN_LEN_RANGE:
 	case CKR_PIN_EXPIRED:
-	case CKR_PIN_LOCKED:
-		return true;
+		return P11_PIN_REFUSED;
+	case CKR_PIN_LOCKED: /* of a TPM: until some time has passed */
+		return P11_PIN_LOCKED;
 	default:
-		return false;
+		return P11_PIN_FINE;
 	}
 }
 
 static int
-login(struct p11 *p, const char *pin, bool *refused, struct fail *why)
+login(struct p11 *p, const char *pin, enum p11_pin *said, struct fail *why)
 {
 	CK_RV rv;
 
@@ -250,8 +251,10 @@ login(struct p11 *p, const char *pin, bool *refused, struct fail *why)
 	if (PKCS11_login(p->slot, 0, pin) == 0)
 		return 0;
 	rv = last_rv();
-	*refused = pin_refused(rv);
-	if (*refused)
+	*said = pin_said(rv);
+	if (*said == P11_PIN_LOCKED)
+		fail(why, FAIL_BUSY, "token-pin", "the token's PIN is locked");
+	else if (*said == P11_PIN_REFUSED)
 		fail(why, FAIL_BUSY, "token-pin",
 		    "the token refused the PIN; it is not tried again until "
 		    "the PIN file or the URI changes");
@@ -372,18 +375,18 @@ key_pick(struct p11 *p, const struct pkcs11uri *uri, struct fail *why)
 }
 
 int
-p11_open(struct p11 **p11, const struct p11_wish *wish, bool *pin_refused_now,
+p11_open(struct p11 **p11, const struct p11_wish *wish, enum p11_pin *said,
     struct fail *why)
 {
 	struct p11 *p = mem_new(sizeof(*p));
 	int rc = -1;
 
-	*pin_refused_now = false;
+	*said = P11_PIN_FINE;
 	ERR_clear_error();
 	if (module_load(p, wish->module, why) == 0 &&
 	    context_open(p, wish->module, why) == 0 &&
 	    slot_find(p, wish->uri, why) == 0 && probe(p, why) == 0 &&
-	    login(p, wish->pin, pin_refused_now, why) == 0)
+	    login(p, wish->pin, said, why) == 0)
 		rc = wish->pick ? key_pick(p, wish->uri, why) : 0;
 	*p11 = p;
 	return rc;

@@ -24,13 +24,20 @@ struct p11_wish {
 	bool pick;          /* find the one private key that the URI names */
 };
 
+/* What the token said of the PIN. */
+enum p11_pin {
+	P11_PIN_FINE, /* nothing */
+	P11_PIN_REFUSED,
+	P11_PIN_LOCKED /* it looks at none for now, the right one neither */
+};
+
 /*
- * One try.  `p11` is set, also after a failure, and wants a close.
- * `pin_refused`: the token said that the PIN is wrong.  Fails: FAIL_BUSY
- * "token-absent", "token-pin", "token-key", "token-module", "token-session".
+ * One try.  `p11` is set, also after a failure, and wants a close.  Fails:
+ * FAIL_BUSY "token-absent", "token-pin", "token-key", "token-module",
+ * "token-session".
  */
 MUST_CHECK int p11_open(struct p11 **p11, const struct p11_wish *wish,
-    bool *pin_refused, struct fail *why);
+    enum p11_pin *said, struct fail *why);
 /* True when C_Finalize was called: it ended all that this process has in the
  * same module. */
 bool p11_close(struct p11 *p11);

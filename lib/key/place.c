@@ -92,6 +92,33 @@ place_token(const struct place *place)
 	    place->pin_file, place->state};
 }
 
+static const struct hint {
+	const char *reason, *text;
+} tpm_hints[] = {
+    {"token-absent",
+	"a TPM: is its resource manager there (/dev/tpmrm0, or tpm2-abrmd "
+	"running), this user in group tss, TPM2_PKCS11_TCTI and "
+	"TPM2_PKCS11_STORE right?"},
+    {"token-session",
+	"a TPM: without a resource manager (/dev/tpmrm0, tpm2-abrmd) it has "
+	"room for three objects, and 0x902 means that they are used up"},
+    {"token-pin",
+	"a TPM: `tpm2_getcap properties-variable` tells whether it is in "
+	"lockout"},
+};
+
+void
+place_hint(const struct place *place, struct fail *why)
+{
+	size_t i;
+
+	if (place->uri == NULL || strstr(place->module, "tpm2_pkcs11") == NULL)
+		return;
+	for (i = 0; i < sizeof(tpm_hints) / sizeof(tpm_hints[0]); i++)
+		if (strcmp(why->reason, tpm_hints[i].reason) == 0)
+			(void)fail_cause(why, "%s", tpm_hints[i].text);
+}
+
 /* Without it OpenSSL would ask for a password on the terminal. */
 static int
 no_password(char *buf, int size, int writing, void *arg)

@@ -23,6 +23,8 @@ MUST_CHECK int place_read(
 void place_free(struct place *place); /* NULL is fine */
 bool place_equal(const struct place *a, const struct place *b);
 struct token_place place_token(const struct place *place); /* borrowed */
+/* A TPM's module says little: add to the cause what to look at. */
+void place_hint(const struct place *place, struct fail *why);
 
 /* A PEM file's private key.  FAIL_BUSY "token-absent", "token-key". */
 MUST_CHECK int place_read_file(

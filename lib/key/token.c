@@ -81,7 +81,7 @@ close_with_neighbours(struct p11 *p11)
 }
 
 static int
-open_once(struct token *t, const struct p11_wish *wish, bool *pin_refused,
+open_once(struct token *t, const struct p11_wish *wish, enum p11_pin *said,
     struct fail *why)
 {
 	struct watch watch;
@@ -89,7 +89,7 @@ open_once(struct token *t, const struct p11_wish *wish, bool *pin_refused,
 
 	enter_alone();
 	watch_begin(&watch, "opening the token");
-	rc = p11_open(&t->p11, wish, pin_refused, why);
+	rc = p11_open(&t->p11, wish, said, why);
 	if (rc != 0) {
 		close_with_neighbours(t->p11);
 		t->p11 = NULL;
@@ -111,24 +111,25 @@ pause_random(void)
 	(void)usleep(20000 + r * 120u);
 }
 
-/* A PIN that was refused and a module that is none get no second try. */
+/* A PIN that was refused or is locked and a module that is none get no second
+ * try. */
 static int
 open_tries(struct token *t, const struct p11_wish *wish, const struct pin *pin,
     const char *state, struct fail *why)
 {
-	bool refused = false;
+	enum p11_pin said;
 	int tries;
 
 	for (tries = 1;; tries++) {
 		*why = (struct fail){0};
-		if (open_once(t, wish, &refused, why) == 0)
+		if (open_once(t, wish, &said, why) == 0)
 			return 0;
-		if (refused || tries == TRIES ||
+		if (said != P11_PIN_FINE || tries == TRIES ||
 		    strcmp(why->reason, "token-module") == 0)
 			break;
 		pause_random();
 	}
-	if (refused) {
+	if (said == P11_PIN_REFUSED) {
 		struct fail other = {0};
 
 		if (pin_refuse(pin, state, &other) != 0)
