@@ -121,13 +121,11 @@ csr_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		&argv, why) != 0 ||
 	    operands_ok(argc, 0, 1, why) != 0)
 		return -1;
-	if (argc == 1 && strcmp(argv[0], "intermediate") != 0)
-		return fail(why, FAIL_CONFIG, "usage",
-		    "\"%s\" is not a certificate of ours: intermediate",
-		    argv[0]);
 	if (output_open(&out, file, why) != 0)
 		return -1;
-	rc = csr(tool, path_length, &out, why);
+	rc = argc == 0 || strcmp(argv[0], "intermediate") == 0
+	         ? csr(tool, path_length, &out, why)
+	         : own_csr(tool, argv[0], &out, why);
 	output_close(&out);
 	return rc;
 }

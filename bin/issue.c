@@ -109,9 +109,10 @@ out:
 	return rc;
 }
 
+/* Issued, or the refusal recorded. */
 static int
-issue(struct tool *tool, const struct order *order, struct output *out,
-    struct fail *why)
+order_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
+    const struct order *order, struct fail *why)
 {
 	struct endpoint endpoint;
 	struct request rq = {.method = "POST",
@@ -119,22 +120,42 @@ issue(struct tool *tool, const struct order *order, struct output *out,
 	    .peer = "",
 	    .content_length = -1,
 	    .endpoint = &endpoint};
+
+	if (endpoint_make(&endpoint, order, ca->settings, why) != 0 ||
+	    request_id(rq.id, why) != 0)
+		return -1;
+	if (enrol(der, tool, ca, &rq, &order->body, why) == 0)
+		return 0;
+	refused(tool, ca->store, &rq, why);
+	return -1;
+}
+
+int
+profile_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
+    const char *profile, struct span csr, struct fail *why)
+{
+	struct order order = {.profile = profile};
+	int rc;
+
+	bytes_add(&order.body, csr.data, csr.len);
+	rc = order_issue(der, tool, ca, &order, why);
+	bytes_free(&order.body);
+	return rc;
+}
+
+static int
+issue(struct tool *tool, const struct order *order, struct output *out,
+    struct fail *why)
+{
 	struct bytes der = {0}, pem = {0};
 	struct ca *ca = NULL;
 	int rc = -1;
 
-	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) != 0)
-		return -1;
-	if (endpoint_make(&endpoint, order, ca->settings, why) != 0 ||
-	    request_id(rq.id, why) != 0)
-		goto out;
-	if (enrol(&der, tool, ca, &rq, &order->body, why) != 0) {
-		refused(tool, ca->store, &rq, why);
-		goto out;
+	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0 &&
+	    order_issue(&der, tool, ca, order, why) == 0) {
+		cert_pem_write(&pem, span_of(&der));
+		rc = output_write(out, span_of(&pem), why);
 	}
-	cert_pem_write(&pem, span_of(&der));
-	rc = output_write(out, span_of(&pem), why);
-out:
 	ca_drop(ca);
 	bytes_free(&der);
 	bytes_free(&pem);

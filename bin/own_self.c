@@ -1,0 +1,59 @@
+#include "bin/own.h"
+
+#include <stdlib.h>
+
+#include "lib/base/when.h"
+#include "lib/ca/issuers.h"
+
+static void
+push(STACK_OF(X509) * all, X509 *cert)
+{
+	if (X509_up_ref(cert) != 1 || sk_X509_push(all, cert) <= 0)
+		abort(); /* out of memory */
+}
+
+static int
+certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
+    const struct keep_pair *renews, struct fail *why)
+{
+	struct own_run *run = arg;
+	struct bytes der = {0};
+	struct ca *ca = NULL;
+	int rc = -1;
+
+	(void)renews;
+	*leaf = NULL;
+	*others = NULL;
+	if (tool_ca(&ca, run->tool, CA_STORE | CA_KEY, why) == 0 &&
+	    profile_issue(&der, run->tool, ca, run->own->profile, csr, why) ==
+		0)
+		rc = cert_x509(leaf, span_of(&der), why);
+	if (rc == 0)
+		*others = issuers_published(ca->issuers, when_now());
+	ca_drop(ca);
+	bytes_free(&der);
+	return rc;
+}
+
+/* The roots of all generations: the one that issues may change meanwhile. */
+int
+own_self(struct own_run *run, struct fail *why)
+{
+	struct issuers *issuers = NULL;
+	size_t i;
+
+	run->source.certify = certify;
+	if (issuers_read(&issuers, run->settings, why) != 0)
+		return -1;
+	run->anchors = sk_X509_new_null();
+	for (i = 0; i < issuers->n; i++) {
+		const STACK_OF(X509) *chain =
+		    issuers->item[i]->authority->chain;
+
+		push(
+		    run->anchors, sk_X509_value(chain, sk_X509_num(chain) - 1));
+	}
+	run->plan.anchors = run->anchors;
+	issuers_free(issuers);
+	return 0;
+}
