@@ -52,10 +52,10 @@ tpm_start() {
 	started="$started $tpm_pid"
 	wait_for 10 tpm_up
 }
-# tpm_stop [SIGNAL]: with one, like a reset that nobody announced.
+# As when the machine is switched off in order.
 tpm_stop() {
-	[ -n "${1:-}" ] || tpm2_shutdown -T "swtpm:path=$TPM/s" -c
-	kill "-${1:-TERM}" "$tpm_pid" && wait "$tpm_pid"
+	tpm2_shutdown -T "swtpm:path=$TPM/s" -c
+	kill "$tpm_pid" && wait "$tpm_pid"
 	rm -f "$TPM/s" "$TPM/s.ctrl"
 }
 
