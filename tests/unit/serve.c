@@ -41,7 +41,7 @@ static const struct operation op_health = {
     .allow = "GET, HEAD",
 };
 
-/* ---- a configuration of three endpoints -------------------------------- */
+/* ---- a configuration of some endpoints -------------------------------- */
 
 #define W(word) ((char[]){word})
 
@@ -69,9 +69,21 @@ static struct endpoint endpoints[] = {
 	.frontend = FRONTEND_CADDY,
 	.operations = {all, 3},
     },
+    {
+	.name = W("once"),
+	.profile_name = W("device"),
+	.auth = AUTH_SECRET,
+	.operations = {all, 3},
+    },
+    {
+	.name = W("either"),
+	.profile_name = W("device"),
+	.auth = AUTH_EITHER,
+	.operations = {all, 3},
+    },
 };
 static struct settings settings = {
-    .endpoints = {endpoints, 4},
+    .endpoints = {endpoints, 6},
     .body_wait = 1,
 };
 
@@ -349,6 +361,110 @@ requests_are_judged_in_order(void **state)
 		intake_one(&cases[i], SIZE_MAX);
 		intake_one(&cases[i], 1);
 	}
+}
+
+/* What a request shows at an endpoint: the reason word, or NULL. */
+struct shown {
+	const char *endpoint;
+	const char *authorization[2];
+	const char *certificate, *verify;
+	const char *reason;
+	enum fail_kind kind;
+	enum basic_state basic;
+	bool cert;
+};
+
+static void
+shown_one(const struct shown *c)
+{
+	char *env[] = {str_dup("REQUEST_METHOD=POST"),
+	    str_dup(PATH "simpleenroll"), str_dup(TYPE),
+	    str_fmt("MICROCA_ENDPOINT=%s", c->endpoint),
+	    str_dup(c->verify != NULL ? c->verify : "SSL_CLIENT_VERIFY=NONE"),
+	    str_dup(c->certificate != NULL ? c->certificate : "X=1"),
+	    str_dup("REMOTE_USER=pump-1"), NULL, NULL, NULL};
+	struct script s = {.edge = {.env = env, .read = script_read},
+	    .body = "MIIB",
+	    .part = 99};
+	struct request rq = {0};
+	struct fail why = {0};
+	int rc;
+
+	for (size_t i = 0; i < 2; i++)
+		if (c->authorization[i] != NULL)
+			env[7 + i] = str_fmt(
+			    "HTTP_AUTHORIZATION=%s", c->authorization[i]);
+	rc = intake(&rq, &op_enroll, &settings, &s.edge, &why);
+	if ((rc == 0) != (c->reason == NULL) ||
+	    (rc != 0 && strcmp(why.reason, c->reason) != 0)) {
+		print_error("%s: %s\n", c->endpoint, why.text);
+		assert_true(false);
+	}
+	assert_int_equal(why.kind, c->kind);
+	assert_int_equal(rq.basic.state, c->basic);
+	assert_int_equal(rq.client_cert.len > 0, c->cert);
+	/* The secret does not stay behind where it was read. */
+	for (size_t i = 7; i < 9; i++)
+		if (env[i] != NULL && c->basic != BASIC_NONE)
+			assert_string_equal(env[i], "HTTP_AUTHORIZATION=");
+	request_free(&rq);
+	assert_string_equal(rq.basic.password, "");
+	for (size_t i = 0; i < 9; i++)
+		free(env[i]);
+	bytes_free(&s.edge.path);
+}
+
+static void
+credentials_are_taken_where_they_count(void **state)
+{
+#define YES "Basic cHVtcC0xOnNlY3JldA=="
+#define FAILED "SSL_CLIENT_VERIFY=FAILED:expired"
+	const struct shown row[] = {
+	    {"device", {NULL}, NULL, NULL, "auth-none", FAIL_DENIED, 0, false},
+	    {"device", {YES}, NULL, NULL, "auth-none", FAIL_DENIED, 0, false},
+	    {"device", {YES}, pem_variable, GOOD, NULL, 0, 0, true},
+	    {"once", {NULL}, NULL, NULL, "auth-none", FAIL_ANONYMOUS, 0, false},
+	    {"once", {NULL}, pem_variable, GOOD, "auth-none", FAIL_ANONYMOUS, 0,
+		false},
+	    {"once", {YES}, NULL, NULL, NULL, 0, BASIC_GIVEN, false},
+	    {"once", {YES}, pem_variable, GOOD, NULL, 0, BASIC_GIVEN, false},
+	    {"once", {YES, YES}, NULL, NULL, NULL, 0, BASIC_BAD, false},
+	    {"once", {"Bearer x"}, NULL, NULL, NULL, 0, BASIC_BAD, false},
+	    {"either", {NULL}, NULL, NULL, "auth-none", FAIL_ANONYMOUS, 0,
+		false},
+	    {"either", {NULL}, pem_variable, GOOD, NULL, 0, 0, true},
+	    {"either", {YES}, NULL, NULL, NULL, 0, BASIC_GIVEN, false},
+	    {"either", {YES}, pem_variable, GOOD, NULL, 0, BASIC_GIVEN, true},
+	    {"either", {NULL}, NULL, FAILED, "client-expired", FAIL_DENIED, 0,
+		false},
+	    {"either", {YES}, NULL, FAILED, NULL, 0, BASIC_GIVEN, false},
+	    {"either", {YES}, pem_variable, FAILED, "auth-config", FAIL_DENIED,
+		BASIC_GIVEN, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++)
+		shown_one(&row[i]);
+}
+
+static void
+a_401_asks_for_basic_and_says_no_more(void **state)
+{
+	struct request rq = {.id = "0123456789abcdef",
+	    .method = "POST",
+	    .endpoint = &endpoints[4]};
+	struct fail why = {0};
+	struct bytes out = {0};
+
+	(void)state;
+	fail(&why, FAIL_ANONYMOUS, "auth", "a sentence");
+	answer_fail(&out, &op_enroll, &rq, &why);
+	assert_string_equal((char *)out.data,
+	    "Status: 401 Unauthorized\r\n"
+	    "WWW-Authenticate: Basic realm=\"once\", charset=\"UTF-8\"\r\n"
+	    "Content-Length: 0\r\n"
+	    "Cache-Control: no-store\r\n\r\n");
+	bytes_free(&out);
 }
 
 static const char *const post_env[] = {"REQUEST_METHOD=POST",
@@ -649,6 +765,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(requests_are_judged_in_order),
+	    cmocka_unit_test(credentials_are_taken_where_they_count),
+	    cmocka_unit_test(a_401_asks_for_basic_and_says_no_more),
 	    cmocka_unit_test(the_cap_is_counted_while_reading),
 	    cmocka_unit_test(the_form_of_the_body_is_seen),
 	    cmocka_unit_test(an_answer_is_base64_in_the_form_of_the_request),

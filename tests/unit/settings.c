@@ -348,6 +348,26 @@ a_mistake_is_refused_with_its_line(void **state)
 	    {RULE(""), ":4: endpoint 'device': allow: a rule has either"},
 	    {RULE("own = \"ra\"; issuer = \"maker.pem\";"),
 		":4: endpoint 'device': allow: a rule has either"},
+	    {EP(DEVICE "auth = \"either\"; "
+		       "allow = ( { own = \"ra\"; secret = true; } );"),
+		":3: endpoint 'device': allow: a rule has either"},
+	    {RULE("secret = true;"),
+		":3: endpoint 'device': allow: a rule with secret wants auth"},
+	    {RULE("secret = true; names = \"any\";"),
+		":3: endpoint 'device': allow: a rule with secret wants auth"},
+	    {EP(DEVICE "auth = \"secret\";"),
+		":3: endpoint 'device': auth \"secret\" wants one rule"},
+	    {EP(DEVICE "auth = \"either\"; allow = ( { own = \"ra\"; } );"),
+		":3: endpoint 'device': auth \"either\" wants one rule"},
+	    {EP(DEVICE "auth = \"either\"; allow = ( { secret = true; }, "
+		       "{ secret = true; } );"),
+		":3: endpoint 'device': auth \"either\" wants one rule"},
+	    {EP(DEVICE "auth = \"secret\"; allow = ( { secret = true; }, "
+		       "{ own = \"ra\"; } );"),
+		":3: endpoint 'device': auth \"secret\" has no use for rules"},
+	    {EP(DEVICE "auth = \"secret\"; "
+		       "allow = ( { secret = true; names = \"any\"; } );"),
+		":3: endpoint 'device': allow: with secret, names is"},
 	    {RULE("own = \"nosuch\";"),
 		":4: endpoint 'device': allow: own \"nosuch\": no such"},
 	    {RULE("own = \"ra\"; crl = \"maker.crl\";"),
