@@ -117,11 +117,12 @@ token_test(struct check *c, struct fail *why)
 static int
 chain_test(struct check *c, struct fail *why)
 {
-	char *path = settings_issuer_path(c->settings);
-	int rc = authority_read(&c->authority, path, why);
-
-	free(path);
-	return rc;
+	if (issuers_read(&c->issuers, c->settings, why) != 0)
+		return -1;
+	c->active = issuers_active(c->issuers, when_now());
+	c->authority = c->active->authority;
+	*why = c->issuers->trouble;
+	return why->kind == FAIL_NONE ? 0 : -1;
 }
 
 static int
@@ -130,19 +131,41 @@ time_test(struct check *c, struct fail *why)
 	return authority_usable(c->authority, when_now(), why);
 }
 
+/* A generation's certificate and its key, ca.key or one of its own. */
+static int
+pair_ok(struct check *c, const struct issuer *issuer, struct fail *why)
+{
+	struct key_place place = issuer_key_place(issuer, c->settings);
+	EVP_PKEY *public = NULL;
+	struct key *key = NULL;
+	int rc = 0;
+
+	if (issuer->key == NULL) {
+		(void)EVP_PKEY_up_ref(c->public);
+		public = c->public;
+	} else if (key_open(&key, &place, why) != 0 ||
+		   key_ready(key, TOOL_TOKEN_WAIT, why) != 0 ||
+		   key_public(&public, key, why) != 0) {
+		rc = -1;
+	}
+	if (rc == 0 && EVP_PKEY_eq(public, issuer->authority->key) != 1)
+		rc = fail(why, FAIL_CONFIG, "issuer-key",
+		    "the certificate is not for the key in use");
+	EVP_PKEY_free(public);
+	key_free(key);
+	return rc;
+}
+
 static int
 pair_test(struct check *c, struct fail *why)
 {
-	if (EVP_PKEY_eq(c->public, c->authority->key) == 1)
-		return 0;
-	return fail(why, FAIL_CONFIG, "issuer-key",
-	    "the certificate is not for the key in use");
+	return pair_ok(c, c->active, why);
 }
 
 static int
 published_test(struct check *c, struct fail *why)
 {
-	return check_published(c->settings, c->authority, why);
+	return check_published(c->settings, c->issuers, why);
 }
 
 static int
@@ -185,6 +208,26 @@ static const struct {
     {"the web server's certificate and key fit", server_test, 0},
     {"the web server's users are known", users_test, 0},
 };
+
+/* Those to come: one that could not issue is told while there is time. */
+static void
+staged_report(struct check *c)
+{
+	int64_t now = when_now();
+
+	for (size_t i = 0; i < c->issuers->n; i++) {
+		const struct issuer *x = c->issuers->item[i];
+		struct fail why = {0};
+		char at[WHEN_LEN], *what;
+
+		if (issuers_state(c->issuers, x, now) != ISSUER_STAGED)
+			continue;
+		when_write(at, x->activate);
+		what = str_fmt("the issuer staged for %s has its key", at);
+		report(c, what, pair_ok(c, x, &why), &why);
+		free(what);
+	}
+}
 
 static void
 endpoint_report(struct check *c, const struct endpoint *e)
@@ -252,8 +295,11 @@ tests_run(struct check *c)
 	}
 	for (i = 0; i < c->settings->endpoints.n; i++)
 		endpoint_report(c, &e[i]);
-	if (c->authority != NULL)
+	if (c->authority != NULL) {
+		if (c->public != NULL)
+			staged_report(c);
 		spare_profiles(c);
+	}
 	if (c->key != NULL && key_is_file(c->key))
 		puts("note: the CA's key is a file: a token is where it "
 		     "belongs");
@@ -293,7 +339,7 @@ check_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		return -1;
 	key_harden_process();
 	tests_run(&c);
-	authority_free(c.authority);
+	issuers_free(c.issuers);
 	EVP_PKEY_free(c.public);
 	key_free(c.key);
 	store_free(c.store);

@@ -12,14 +12,17 @@ struct check {
 	const struct settings *settings;
 	struct store *store;
 	struct key *key;
-	EVP_PKEY *public;            /* NULL: the token is not usable */
-	struct authority *authority; /* NULL: no sound chain */
-	bool failed;                 /* a test did */
+	EVP_PKEY *public;        /* NULL: the token is not usable */
+	struct issuers *issuers; /* NULL: no sound chain */
+	const struct issuer *active;
+	const struct authority *authority; /* the active one's */
+	bool failed;                       /* a test did */
 };
 
-/* chain.pem and the bundles are what authority_publish() would write now. */
+/* chain.pem and the bundles are what issuers_publish() would write now; the
+ * order of certificates may be an earlier one's. */
 MUST_CHECK int check_published(const struct settings *settings,
-    const struct authority *authority, struct fail *why);
+    const struct issuers *issuers, struct fail *why);
 /* public/server.pem and server.key: a pair, in time. */
 MUST_CHECK int check_server(
     const struct settings *settings, int64_t now, struct fail *why);

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/file.h"
 #include "lib/key/pkcs11uri.h"
 
 #ifdef HAVE_CONFIG_H
@@ -84,6 +85,23 @@ folder_make(const char *what, const char *path, mode_t mode, uid_t uid,
 	return 0;
 }
 
+/* The web server's certificates: their group is that of the folder. */
+static int
+server_folder_make(const struct settings *settings, uid_t uid, gid_t gid,
+    struct fail *why)
+{
+	const struct group *web = getgrnam(WEB_GROUP);
+	char *path = file_path(settings->public_folder, "server");
+	int rc;
+
+	if (web == NULL)
+		web = getgrnam(settings->httpd.group);
+	rc = folder_make("server", path, 02755, uid,
+	    geteuid() == 0 && web != NULL ? web->gr_gid : gid, why);
+	free(path);
+	return rc;
+}
+
 static int
 folders_make(const struct settings *settings, struct fail *why)
 {
@@ -96,7 +114,8 @@ folders_make(const struct settings *settings, struct fail *why)
 	(void)umask(077);
 	if (folder_make("state", settings->state, 0700, uid, gid, why) != 0 ||
 	    folder_make(
-		"public", settings->public_folder, 0755, uid, gid, why) != 0)
+		"public", settings->public_folder, 0755, uid, gid, why) != 0 ||
+	    server_folder_make(settings, uid, gid, why) != 0)
 		return -1;
 	return folder_make("run", settings->run, 0750, uid,
 	    geteuid() == 0 && web != NULL ? web->gr_gid : gid, why);
@@ -175,14 +194,19 @@ root_ensure(
     struct wish *wish, const struct settings *settings, struct fail *why)
 {
 	char *path = settings_issuer_path(settings);
+	struct issuers *present = NULL;
+	struct fail none = {0};
 	int rc = 0;
 
-	if (access(path, F_OK) == 0) {
-		printf("issuer %s: already there\n", path);
+	if (issuers_read(&present, settings, &none) == 0 ||
+	    access(path, F_OK) == 0) {
+		printf("issuer %s: already there\n",
+		    present != NULL ? present->item[0]->path : path);
 	} else if ((rc = root_install(wish, settings, why)) == 0) {
 		wish->made_root = true;
 		printf("issuer %s: made, self-signed\n", path);
 	}
+	issuers_free(present);
 	free(path);
 	return rc;
 }

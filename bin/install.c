@@ -1,4 +1,4 @@
-/* microca install - take the CA's certificate and its chain into use. */
+/* microca install - take a certificate of the CA's and its chain into use. */
 #include "bin/microca.h"
 
 #include <stdio.h>
@@ -6,199 +6,96 @@
 #include <string.h>
 
 #include "lib/base/when.h"
+#include "lib/ca/chain.h"
 
-#define CHAIN_MAX 10
-
-/* A profile that no endpoint uses may wait for another issuer. */
-static int
-profiles_ok(const struct settings *settings, const struct authority *authority,
-    struct fail *why)
-{
-	const struct endpoint *e = settings->endpoints.item;
-	size_t i;
-
-	for (i = 0; i < settings->endpoints.n; i++)
-		if (authority_profile_ok(authority, e[i].profile, why) != 0)
-			return -1;
-	return 0;
-}
-
-static int
-key_ours(const struct authority *authority, struct key *key, struct fail *why)
-{
-	EVP_PKEY *ours = NULL;
-	int rc = 0;
-
-	if (key_public(&ours, key, why) != 0)
-		return -1;
-	if (EVP_PKEY_eq(ours, authority->key) != 1)
-		rc = fail(why, FAIL_DENIED, "issuer-key",
-		    "the certificate is not for the CA's key");
-	EVP_PKEY_free(ours);
-	return rc;
-}
+/* What the command line says besides the files. */
+struct install {
+	const char *root, *key, *activate;
+	bool force;
+};
 
 int
 chain_install(const struct settings *settings, struct key *key,
-    STACK_OF(X509) * chain, struct fail *why)
+    const STACK_OF(X509) * chain, struct fail *why)
 {
-	struct authority *authority = NULL;
-	int rc = -1;
+	struct issuer_wish wish = {.chain = chain, .activate = ISSUER_DEFAULT};
+	EVP_PKEY *public = NULL;
+	int64_t activate;
+	int rc = key_public(&public, key, why);
 
-	if (authority_make(&authority, chain, why) == 0 &&
-	    authority_usable(authority, when_now(), why) == 0 &&
-	    key_ours(authority, key, why) == 0 &&
-	    profiles_ok(settings, authority, why) == 0)
-		rc = authority_install(settings, authority->chain, why);
-	authority_free(authority);
-	return rc;
-}
-
-static bool
-self_signed(X509 *cert)
-{
-	return X509_NAME_cmp(X509_get_subject_name(cert),
-		   X509_get_issuer_name(cert)) == 0 &&
-	       X509_verify(cert, X509_get0_pubkey(cert)) == 1;
-}
-
-/* The youngest certificate for our key. */
-static X509 *
-issuer_find(const STACK_OF(X509) * pool, const EVP_PKEY *key)
-{
-	X509 *best = NULL;
-	int i;
-
-	for (i = 0; i < sk_X509_num(pool); i++) {
-		X509 *cert = sk_X509_value(pool, i);
-		const EVP_PKEY *its = X509_get0_pubkey(cert);
-
-		if (its == NULL || EVP_PKEY_eq(its, key) != 1)
-			continue;
-		if (best == NULL || cert_time_of(X509_get0_notBefore(cert)) >
-					cert_time_of(X509_get0_notBefore(best)))
-			best = cert;
-	}
-	return best;
-}
-
-static X509 *
-above_find(const STACK_OF(X509) * pool, X509 *cert)
-{
-	int i;
-
-	for (i = 0; i < sk_X509_num(pool); i++) {
-		X509 *above = sk_X509_value(pool, i);
-
-		if (X509_check_issued(above, cert) == X509_V_OK &&
-		    X509_verify(cert, X509_get0_pubkey(above)) == 1)
-			return above;
-	}
-	return NULL;
-}
-
-static int
-above_missing(X509 *cert, struct fail *why)
-{
-	char *issuer = name_text(X509_get_issuer_name(cert));
-
-	fail(why, FAIL_DENIED, "issuer-cert",
-	    "RFC 5280, 6.1: no valid certificate of \"%s\" among the files",
-	    issuer);
-	free(issuer);
-	return -1;
-}
-
-/* `chain` borrows its certificates from `pool`. */
-static int
-chain_sort(STACK_OF(X509) * chain, const STACK_OF(X509) * pool,
-    const EVP_PKEY *key, struct fail *why)
-{
-	X509 *cert = issuer_find(pool, key);
-
-	if (cert == NULL)
-		return fail(why, FAIL_DENIED, "issuer-key",
-		    "none of the certificates is for the CA's key");
-	while (sk_X509_num(chain) < CHAIN_MAX) {
-		if (sk_X509_push(chain, cert) <= 0)
-			return fail(
-			    why, FAIL_BROKEN, "memory", "out of memory");
-		if (self_signed(cert))
-			return 0;
-		cert = above_find(pool, cert);
-		if (cert == NULL)
-			return above_missing(
-			    sk_X509_value(chain, sk_X509_num(chain) - 1), why);
-	}
-	return fail(why, FAIL_DENIED, "issuer-cert",
-	    "the chain has more than %d certificates", CHAIN_MAX);
-}
-
-/* What --root names must be what the chain ends in. */
-static int
-root_ok(const STACK_OF(X509) * chain, const STACK_OF(X509) * roots,
-    struct fail *why)
-{
-	X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
-	int i;
-
-	if (roots == NULL)
-		return 0;
-	for (i = 0; i < sk_X509_num(roots); i++)
-		if (X509_cmp(sk_X509_value(roots, i), last) == 0)
-			return 0;
-	return fail(why, FAIL_DENIED, "issuer-cert",
-	    "the chain does not end in a root that --root names");
-}
-
-static int
-installed_audit(
-    const struct tool *tool, struct store *store, X509 *cert, struct fail *why)
-{
-	struct audit entry = {.event = "install", .text = "intermediate"};
-	struct bytes der = {0};
-	struct cert *c = NULL;
-	char hash[2 * SHA256_LEN + 1];
-	char *subject = name_text(X509_get_subject_name(cert)), *serial = NULL;
-	int rc = -1;
-
-	cert_der_add(&der, cert);
-	if (cert_read(&c, span_of(&der), why) == 0) {
-		serial = cert_serial_text(c->serial);
-		hex_write(hash, (struct span){c->sha256, SHA256_LEN}, false);
-		entry.subject = subject;
-		entry.serial = serial;
-		entry.cert_sha256 = hash;
-		rc = tool_audit(tool, store, &entry, why);
-	}
+	wish.public = public;
 	if (rc == 0)
-		printf("installed %s %s\n", serial, subject);
-	free(serial);
-	free(subject);
-	cert_free(c);
-	bytes_free(&der);
+		rc = issuers_stage(settings, &wish, when_now(), &activate, why);
+	EVP_PKEY_free(public);
+	return rc;
+}
+
+/* "now", a time, or "+7d". */
+static int
+activate_read(int64_t *activate, const char *text, struct fail *why)
+{
+	struct fail form = {0};
+	int64_t now = when_now(), after = 0;
+
+	*activate = ISSUER_DEFAULT;
+	if (text == NULL)
+		return 0;
+	if (strcmp(text, "now") == 0)
+		*activate = now;
+	else if (text[0] == '+' && duration_read(&after, text + 1, &form) == 0)
+		*activate = now + after;
+	else if (when_read(activate, text, &form) != 0)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "\"%s\" is no time: now, 2026-12-31T12:00:00Z or +7d",
+		    text);
+	return 0;
+}
+
+/* The key that shall sign: ca.key, or the one that --key names. */
+static int
+key_of(
+    EVP_PKEY **public, const struct ca *ca, const char *uri, struct fail *why)
+{
+	struct key_place place = settings_key_place(ca->settings);
+	struct key *key = NULL;
+	int rc = -1;
+
+	if (uri == NULL)
+		return key_public(public, ca->key, why);
+	place.uri = uri;
+	if (key_open(&key, &place, why) == 0 &&
+	    key_ready(key, TOOL_TOKEN_WAIT, why) == 0)
+		rc = key_public(public, key, why);
+	key_free(key);
 	return rc;
 }
 
 static int
-intermediate(struct tool *tool, const STACK_OF(X509) * pool,
-    const STACK_OF(X509) * roots, struct fail *why)
+intermediate(struct tool *tool, const struct install *in,
+    const STACK_OF(X509) * pool, const STACK_OF(X509) * roots, struct fail *why)
 {
-	STACK_OF(X509) *chain = sk_X509_new_null();
-	EVP_PKEY *key = NULL;
+	struct issuer_wish wish = {
+	    .roots = roots, .key = in->key, .force = in->force};
+	STACK_OF(X509) *chain = NULL, *rest = NULL;
+	EVP_PKEY *public = NULL;
 	struct ca *ca = NULL;
 	int rc = -1;
 
-	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0 &&
-	    key_public(&key, ca->key, why) == 0 &&
-	    chain_sort(chain, pool, key, why) == 0 &&
-	    root_ok(chain, roots, why) == 0 &&
-	    chain_install(ca->settings, ca->key, chain, why) == 0)
-		rc = installed_audit(
-		    tool, ca->store, sk_X509_value(chain, 0), why);
-	EVP_PKEY_free(key);
+	if (activate_read(&wish.activate, in->activate, why) != 0 ||
+	    tool_ca(&ca, tool, CA_STORE | CA_KEY, why) != 0 ||
+	    key_of(&public, ca, in->key, why) != 0 ||
+	    chain_sort(&chain, pool, public, roots, why) != 0)
+		goto out;
+	rest = chain_rest(pool, chain);
+	wish.chain = chain;
+	wish.extra = rest;
+	wish.public = public;
+	rc = issuer_stage(tool, ca, &wish, why);
+out:
+	EVP_PKEY_free(public);
 	ca_drop(ca);
-	sk_X509_free(chain);
+	sk_X509_pop_free(chain, X509_free);
+	sk_X509_pop_free(rest, X509_free);
 	return rc;
 }
 
@@ -229,25 +126,22 @@ file_add(STACK_OF(X509) * pool, STACK_OF(X509) * *also, const char *path,
 static int
 publish(struct tool *tool, struct fail *why)
 {
-	struct authority *authority = NULL;
-	char *path;
+	struct issuers *issuers = NULL;
 	int rc = -1;
 
 	if (tool_settings(tool, why) != 0 || tool_become_owner(tool, why) != 0)
 		return -1;
-	path = settings_issuer_path(tool->settings);
-	if (authority_read(&authority, path, why) == 0)
-		rc = authority_publish(tool->settings, authority->chain, why);
+	if (issuers_read(&issuers, tool->settings, why) == 0)
+		rc = issuers_publish(tool->settings, issuers, when_now(), why);
 	if (rc == 0)
 		printf("published %s\n", tool->settings->public_folder);
-	authority_free(authority);
-	free(path);
+	issuers_free(issuers);
 	return rc;
 }
 
 static int
-files_install(struct tool *tool, const char *root, int files, char **file,
-    struct fail *why)
+files_install(struct tool *tool, const struct install *in, int files,
+    char **file, struct fail *why)
 {
 	STACK_OF(X509) *pool = sk_X509_new_null(), *roots = NULL;
 	int i, rc = -1;
@@ -255,11 +149,27 @@ files_install(struct tool *tool, const char *root, int files, char **file,
 	for (i = 0; i < files; i++)
 		if (file_add(pool, NULL, file[i], why) != 0)
 			goto out;
-	if (root != NULL && file_add(pool, &roots, root, why) != 0)
+	if (in->root != NULL && file_add(pool, &roots, in->root, why) != 0)
 		goto out;
-	rc = intermediate(tool, pool, roots, why);
+	rc = intermediate(tool, in, pool, roots, why);
 out:
 	sk_X509_pop_free(roots, X509_free);
+	sk_X509_pop_free(pool, X509_free);
+	return rc;
+}
+
+/* For a request of `microca csr NAME`. */
+static int
+own_files(struct tool *tool, const char *name, int files, char **file,
+    struct fail *why)
+{
+	STACK_OF(X509) *pool = sk_X509_new_null();
+	int i, rc = 0;
+
+	for (i = 0; i < files && rc == 0; i++)
+		rc = file_add(pool, NULL, file[i], why);
+	if (rc == 0)
+		rc = own_install(tool, name, pool, why);
 	sk_X509_pop_free(pool, X509_free);
 	return rc;
 }
@@ -267,20 +177,28 @@ out:
 int
 install_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
-	const char *root = NULL;
+	struct install in = {0};
 	const struct option_spec options[] = {
-	    {"root", 0, OPTION_TEXT, &root, 0, 0, NULL},
+	    {"root", 0, OPTION_TEXT, &in.root, 0, 0, NULL},
+	    {"key", 0, OPTION_TEXT, &in.key, 0, 0, NULL},
+	    {"activate", 0, OPTION_TEXT, &in.activate, 0, 0, NULL},
+	    {"force", 0, OPTION_FLAG, &in.force, 0, 0, NULL},
 	};
 
-	if (options_read(options, 1, &argc, &argv, why) != 0)
+	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
+		&argv, why) != 0)
 		return -1;
 	if (argc == 1 && strcmp(argv[0], "published") == 0)
 		return publish(tool, why);
 	if (operands_ok(argc, 2, 100, why) != 0)
 		return -1;
+	if (own_name_of(argv[0]) >= 0 &&
+	    own_name_of(argv[0]) != OWN_INTERMEDIATE)
+		return own_files(tool, argv[0], argc - 1, argv + 1, why);
 	if (strcmp(argv[0], "intermediate") != 0)
 		return fail(why, FAIL_CONFIG, "usage",
-		    "\"%s\" is nothing to install: intermediate, published",
+		    "\"%s\" is nothing to install: intermediate, device, "
+		    "server, client, published",
 		    argv[0]);
-	return files_install(tool, root, argc - 1, argv + 1, why);
+	return files_install(tool, &in, argc - 1, argv + 1, why);
 }

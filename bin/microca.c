@@ -12,12 +12,25 @@ static const struct command commands[] = {
     {"init", init_run,
 	"[--key-type TYPE] [--self-signed [--days N] [--path-length N]]",
 	"make folders, the CA's key and the database"},
-    {"csr", csr_run, "[--path-length N] [-o FILE] [intermediate]",
-	"write a PKCS#10 request for the CA's own certificate"},
+    {"csr", csr_run, "[--path-length N] [-o FILE] [NAME]",
+	"write a PKCS#10 request for a certificate of the CA's own"},
+    {"enroll", enroll_run, "[--force] NAME",
+	"get one of our own certificates from where it is issued"},
+    {"renew", renew_run, "[NAME...]",
+	"renew our own certificates as far as they are due"},
+    {"status", status_run, "[--json] [NAME...]",
+	"tell how our own certificates stand"},
     {"install", install_run,
-	"[--root FILE] intermediate FILE...\n"
+	"[--root FILE] [--key URI] [--activate now|TIME|+DURATION]\n"
+	"           [--force] intermediate FILE...\n"
+	"       microca [-c FILE] install (device | server | client) FILE...\n"
 	"       microca [-c FILE] install published",
 	"take the CA's certificate and chain into use, or publish it anew"},
+    {"issuers", issuers_run,
+	"[--json]\n"
+	"       microca [-c FILE] issuers drop KEYID|SERIAL\n"
+	"       microca [-c FILE] issuers promote",
+	"list the issuing certificates: past, active and staged"},
     {"issue", issue_run,
 	"(--profile PROFILE | --endpoint ENDPOINT) [-o FILE] CSRFILE",
 	"issue a certificate from a request in a file"},
@@ -31,6 +44,11 @@ static const struct command commands[] = {
 	"--csv]\n"
 	"       microca [-c FILE] secret revoke (ID | --device NAME)",
 	"one-time enrolment secrets for devices without a certificate"},
+    {"pending", pending_run, "[--endpoint E] [--all] [--json | --csv] [SHA256]",
+	"list requests that wait for approval, or show one decoded"},
+    {"approve", approve_run, "[--yes] [--id N] [--text TEXT] SHA256",
+	"approve of a request: it is issued when it comes again"},
+    {"deny", deny_run, "[--id N] [--reason TEXT] SHA256", "deny a request"},
     {"list", list_run,
 	"[--profile P] [--endpoint E] [--subject PATTERN] [--serial S]\n"
 	"           [--status good|expired|revoked|held|all] [--expiring "

@@ -35,8 +35,9 @@ struct command {
 	const char *help;  /* one line */
 };
 
-command_run check_run, csr_run, httpd_run, init_run, install_run, issue_run,
-    list_run, revoke_run, secret_run, show_run;
+command_run approve_run, check_run, csr_run, deny_run, httpd_run, init_run,
+    install_run, issue_run, issuers_run, list_run, pending_run, revoke_run,
+    secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -99,16 +100,40 @@ MUST_CHECK int tool_serial(
 MUST_CHECK int extension_push(STACK_OF(X509_EXTENSION) * *stack, int nid,
     const char *text, struct fail *why);
 
+/* ---- issue.c ---- */
+/* Issue under a profile what `csr` (DER) asks for, as `microca issue` does:
+ * recorded, and so is a refusal. */
+MUST_CHECK int profile_issue(struct bytes *der, const struct tool *tool,
+    struct ca *ca, const char *profile, struct span csr, struct fail *why);
+
 /* ---- root.c ---- */
 /* A self-signed certificate for our key. */
 MUST_CHECK int root_make(X509 **root, const struct settings *settings,
     struct key *key, int64_t days, int64_t path_length, struct fail *why);
 
 /* ---- install.c ---- */
-/* Check a chain (issuer first, root last) against key, clock and the
- * endpoints' profiles, then make it the CA's own. */
+/* Check a chain (issuer first, root last) of ca.key against clock, endpoints'
+ * profiles and present generations, then make it the CA's own: issuers_stage(),
+ * with nothing recorded. */
 MUST_CHECK int chain_install(const struct settings *settings, struct key *key,
-    STACK_OF(X509) * chain, struct fail *why);
+    const STACK_OF(X509) * chain, struct fail *why);
+
+/* ---- issuers.c ---- */
+/* issuers_stage(), recorded in the audit chain and said in one line. */
+MUST_CHECK int issuer_stage(struct tool *tool, struct ca *ca,
+    const struct issuer_wish *wish, struct fail *why);
+/* issuers_promote(), likewise; silent when there was nothing to do. */
+MUST_CHECK int issuer_promote(
+    struct tool *tool, struct store *store, struct fail *why);
+
+/* ---- enroll.c ---- */
+command_run enroll_run, renew_run, status_run;
+/* A request for one of our own certificates, to be carried elsewhere; and what
+ * came back for it. */
+MUST_CHECK int own_csr(
+    struct tool *tool, const char *name, struct output *out, struct fail *why);
+MUST_CHECK int own_install(struct tool *tool, const char *name,
+    const STACK_OF(X509) * certs, struct fail *why);
 
 /* ---- record.c: what `list` and `show` say of a certificate ---- */
 /* "good", "expired", "revoked", "held" at `now`; static. */
@@ -118,5 +143,14 @@ struct json *record_json(const struct record *r, int64_t now);
 void csv_cell(struct bytes *out, const char *text);
 void record_csv_header(struct bytes *out);
 void record_csv(struct bytes *out, const struct record *r, int64_t now);
+
+/* ---- show.c: lines of a text for people ---- */
+/* Nothing is written for a value that is NULL or "". */
+void view_line(struct bytes *out, const char *label, const char *value);
+void view_time(struct bytes *out, const char *label, int64_t when);
+void view_hash(
+    struct bytes *out, const char *label, const uint8_t hash[SHA256_LEN]);
+/* OpenSSL's text of the value on one line: "A, B" for "A\nB". */
+void view_extension(struct bytes *out, X509_EXTENSION *ext);
 
 #endif

@@ -11,34 +11,33 @@ struct view {
 	bool pem, chain, json;
 };
 
-static void
-line(struct bytes *out, const char *label, const char *value)
+void
+view_line(struct bytes *out, const char *label, const char *value)
 {
 	if (value != NULL && value[0] != '\0')
 		bytes_addf(out, "%-12s %s\n", label, value);
 }
 
-static void
-line_time(struct bytes *out, const char *label, int64_t when)
+void
+view_time(struct bytes *out, const char *label, int64_t when)
 {
 	char text[WHEN_LEN];
 
 	when_write(text, when);
-	line(out, label, text);
+	view_line(out, label, text);
 }
 
-static void
-line_hash(struct bytes *out, const char *label, const uint8_t hash[SHA256_LEN])
+void
+view_hash(struct bytes *out, const char *label, const uint8_t hash[SHA256_LEN])
 {
 	char text[2 * SHA256_LEN + 1];
 
 	hex_write(text, (struct span){hash, SHA256_LEN}, false);
-	line(out, label, text);
+	view_line(out, label, text);
 }
 
-/* OpenSSL's text of the value on one line: "A, B" for "A\nB". */
-static void
-extension(struct bytes *out, X509_EXTENSION *ext)
+void
+view_extension(struct bytes *out, X509_EXTENSION *ext)
 {
 	BIO *mem = BIO_new(BIO_s_mem());
 	struct bytes text = {0};
@@ -73,40 +72,40 @@ cert_lines(
 	char text[32];
 	int i;
 
-	line(out, "Issuer", issuer);
+	view_line(out, "Issuer", issuer);
 	free(issuer);
 	if (pubkey_read(&key, cert->spki, why) != 0)
 		return -1;
-	line(out, "Key", pubkey_text(&key, text));
+	view_line(out, "Key", pubkey_text(&key, text));
 	pubkey_free(&key);
-	line(out, "Signature", OBJ_nid2ln(X509_get_signature_nid(x509)));
+	view_line(out, "Signature", OBJ_nid2ln(X509_get_signature_nid(x509)));
 	if (X509_get_ext_count(x509) > 0)
 		bytes_adds(out, "Extensions\n");
 	for (i = 0; i < X509_get_ext_count(x509); i++)
-		extension(out, X509_get_ext(x509, i));
+		view_extension(out, X509_get_ext(x509, i));
 	return 0;
 }
 
 static void
 record_lines(struct bytes *out, const struct record *r)
 {
-	line(out, "Serial", r->serial);
-	line(out, "Status", record_status(r, when_now()));
+	view_line(out, "Serial", r->serial);
+	view_line(out, "Status", record_status(r, when_now()));
 	if (r->status != STORE_GOOD) {
-		line(out, "Reason", store_reason_word(r->reason));
-		line_time(out, "Revoked", r->revoked);
+		view_line(out, "Reason", store_reason_word(r->reason));
+		view_time(out, "Revoked", r->revoked);
 	}
-	line(out, "Subject", r->subject);
-	line(out, "SAN", r->san);
-	line_time(out, "Not before", r->not_before);
-	line_time(out, "Not after", r->not_after);
-	line_time(out, "Issued", r->issued);
-	line(out, "Profile", r->profile);
-	line(out, "Endpoint", r->endpoint);
-	line(out, "Operation", r->operation);
-	line(out, "Requester", r->requester);
-	line(out, "Device", r->device);
-	line_hash(out, "SHA-256", r->sha256);
+	view_line(out, "Subject", r->subject);
+	view_line(out, "SAN", r->san);
+	view_time(out, "Not before", r->not_before);
+	view_time(out, "Not after", r->not_after);
+	view_time(out, "Issued", r->issued);
+	view_line(out, "Profile", r->profile);
+	view_line(out, "Endpoint", r->endpoint);
+	view_line(out, "Operation", r->operation);
+	view_line(out, "Requester", r->requester);
+	view_line(out, "Device", r->device);
+	view_hash(out, "SHA-256", r->sha256);
 }
 
 static int
@@ -146,23 +145,18 @@ static int
 chain_view(struct bytes *out, const struct ca *ca, const struct record *r,
     struct fail *why)
 {
-	int i;
+	const struct issuer *issuer;
 
-	if (ca->authority == NULL) {
-		*why = ca->authority_why;
+	if (ca->issuers == NULL) {
+		*why = ca->issuers_why;
 		return -1;
 	}
-	if (strcmp(ca->authority->keyid, r->issuer) != 0)
+	issuer = issuers_by_keyid(ca->issuers, r->issuer, when_now());
+	if (issuer == NULL)
 		return fail(why, FAIL_ABSENT, "issuer-absent",
 		    "issued by another CA certificate (key id %s)", r->issuer);
 	cert_pem_write(out, span_of(&r->der));
-	for (i = 0; i < sk_X509_num(ca->authority->chain); i++) {
-		struct bytes der = {0};
-
-		cert_der_add(&der, sk_X509_value(ca->authority->chain, i));
-		cert_pem_write(out, span_of(&der));
-		bytes_free(&der);
-	}
+	cert_pems_write(out, issuer->authority->chain);
 	return 0;
 }
 

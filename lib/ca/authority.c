@@ -1,9 +1,7 @@
 #include "lib/ca/authority.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <openssl/err.h>
 
@@ -23,9 +21,8 @@ bad(struct fail *why, const X509 *x509, const char *what)
 	return -1;
 }
 
-/* What must hold for every certificate of the chain by itself. */
-static int
-check_one(X509 *x509, struct fail *why)
+int
+authority_cert_ok(X509 *x509, struct fail *why)
 {
 	uint32_t flags = X509_get_extension_flags(x509);
 	int md = NID_undef;
@@ -124,7 +121,7 @@ check_chain(struct authority *a, const STACK_OF(X509) * chain, struct fail *why)
 	if (sk_X509_num(chain) < 1)
 		return fail(why, FAIL_CONFIG, "issuer-cert", "empty chain");
 	for (int i = 0; i < sk_X509_num(chain); i++)
-		if (check_one(sk_X509_value(chain, i), why) != 0)
+		if (authority_cert_ok(sk_X509_value(chain, i), why) != 0)
 			return -1;
 	if (check_issuer(sk_X509_value(chain, 0), why) != 0 ||
 	    check_links(chain, why) != 0 ||
@@ -213,27 +210,6 @@ authority_make(struct authority **authority, const STACK_OF(X509) * chain,
 out:
 	authority_free(a);
 	return -1;
-}
-
-int
-authority_read(struct authority **authority, const char *path, struct fail *why)
-{
-	STACK_OF(X509) *chain = NULL;
-	int rc;
-
-	if (access(path, F_OK) != 0 && errno == ENOENT) {
-		fail(why, FAIL_BUSY, "issuer-absent",
-		    "this CA has no issuing certificate yet");
-		fail_cause(why, "%s does not exist", path);
-		return fail_retry(why, RETRY_SECONDS);
-	}
-	rc = cert_file_read(&chain, path, why);
-	if (rc != 0)
-		why->reason = "issuer-cert";
-	else if ((rc = authority_make(authority, chain, why)) != 0)
-		fail_cause(why, "%s", path);
-	sk_X509_pop_free(chain, X509_free);
-	return rc;
 }
 
 void

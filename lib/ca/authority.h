@@ -1,9 +1,8 @@
 /*
- * authority - the issuing certificate and its chain.
+ * authority - an issuing certificate and its chain, taken apart.
  *
- * state/issuer.pem holds our issuing certificate and all above it, issuer
- * first, a self-signed root last.  public/chain.pem is its published copy
- * (cacerts), public/client-ca-NAME.pem an endpoint's client CAs.
+ * Issuer first, a self-signed root last.  Which chains this CA has and which
+ * of them issues: issuers.h.
  */
 #ifndef MICROCA_AUTHORITY_H
 #define MICROCA_AUTHORITY_H
@@ -28,16 +27,15 @@ struct authority {
 };
 
 /*
- * Read, and check: cA, keyCertSign, subject key identifier, each certificate
- * signed by the next, the last self-signed, path lengths kept, no critical
- * extension unknown, no SHA-1, no weak key.  Not the time, which changes: authority_usable().  Fails: FAIL_BUSY
- * "issuer-absent", FAIL_CONFIG "issuer-cert".
+ * Check, and take references: cA, keyCertSign, subject key identifier, each
+ * certificate signed by the next, the last self-signed, path lengths kept, no
+ * critical extension unknown, no SHA-1, no weak key.  Not the time, which
+ * changes: authority_usable().  Fails: FAIL_CONFIG "issuer-cert".
  */
-MUST_CHECK int authority_read(
-    struct authority **authority, const char *path, struct fail *why);
-/* The same from certificates in memory; copies references. */
 MUST_CHECK int authority_make(struct authority **authority,
     const STACK_OF(X509) * chain, struct fail *why);
+/* What must hold for each certificate of it by itself: the same words. */
+MUST_CHECK int authority_cert_ok(X509 *x509, struct fail *why);
 void authority_free(struct authority *authority);
 /* Valid at `now`?  FAIL_BUSY "issuer-time" after its end; "clock" before its
  * begin: a certificate from the future says that the clock is wrong. */
@@ -60,18 +58,5 @@ bool authority_has_name(
     const struct authority *authority, const X509_NAME *name);
 bool authority_has_key(
     const struct authority *authority, const uint8_t spki_sha256[SHA256_LEN]);
-
-/*
- * Make a checked chain the CA's own: state/issuer.pem, then public/chain.pem
- * and every endpoint's client-CA bundle.  A bundle holds our own chain when a
- * rule takes our certificates, and the files of each rule's foreign CA; without
- * any rule our own chain, so that the web server has something to start with.
- * authority_install() checks as authority_make() does.  Fails: FAIL_CONFIG
- * "issuer-cert", a rule's file; FAIL_BROKEN when a file cannot be written.
- */
-MUST_CHECK int authority_install(
-    const struct settings *settings, STACK_OF(X509) * chain, struct fail *why);
-MUST_CHECK int authority_publish(
-    const struct settings *settings, STACK_OF(X509) * chain, struct fail *why);
 
 #endif

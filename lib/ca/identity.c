@@ -248,9 +248,9 @@ nobody(struct claim *c)
 	const struct allow *rules = c->endpoint->allow.item;
 
 	for (size_t i = 0; i < c->endpoint->allow.n; i++)
-		if (rules[i].own.n > 0 && c->ca->authority == NULL) {
-			fail(c->why, FAIL_BUSY, c->ca->authority_why.reason,
-			    "%s", c->ca->authority_why.text);
+		if (rules[i].own.n > 0 && c->ca->issuers == NULL) {
+			fail(c->why, FAIL_BUSY, c->ca->issuers_why.reason, "%s",
+			    c->ca->issuers_why.text);
 			return fail_retry(c->why, 300);
 		}
 	if (known_elsewhere(c))

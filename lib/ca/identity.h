@@ -59,11 +59,11 @@ MUST_CHECK int identity_of(struct identity **who, struct ca *ca,
 void identity_free(struct identity *who);
 
 /*
- * The trust anchors of all rules and the remembered verdicts.  `authority`
- * (NULL: none yet) is copied.  Fails: FAIL_CONFIG for a rule's files.
+ * The trust anchors of all rules and the remembered verdicts.  `issuers`
+ * (NULL: none yet) are copied.  Fails: FAIL_CONFIG for a rule's files.
  */
 MUST_CHECK int identity_cache_new(struct identity_cache **cache,
-    const struct settings *settings, const struct authority *authority,
+    const struct settings *settings, const struct issuers *issuers,
     struct fail *why);
 void identity_cache_free(struct identity_cache *cache);
 

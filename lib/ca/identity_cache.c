@@ -37,7 +37,7 @@ index_of(const struct settings *s, const struct endpoint *e, size_t rule)
 
 static int
 trusts_make(struct identity_cache *cache, const struct settings *s,
-    const struct authority *authority, struct fail *why)
+    const struct issuers *issuers, struct fail *why)
 {
 	const struct endpoint *all = s->endpoints.item;
 	size_t n = index_of(s, NULL, 0);
@@ -48,7 +48,7 @@ trusts_make(struct identity_cache *cache, const struct settings *s,
 
 		for (size_t j = 0; j < all[i].allow.n; j++) {
 			if (trust_new(&cache->trust[cache->trusts], &rules[j],
-				authority, why) != 0)
+				issuers, why) != 0)
 				return -1;
 			cache->trusts++;
 		}
@@ -58,13 +58,13 @@ trusts_make(struct identity_cache *cache, const struct settings *s,
 
 int
 identity_cache_new(struct identity_cache **cache,
-    const struct settings *settings, const struct authority *authority,
+    const struct settings *settings, const struct issuers *issuers,
     struct fail *why)
 {
 	struct identity_cache *c = mem_new(sizeof(*c));
 
 	(void)pthread_mutex_init(&c->lock, NULL);
-	if (trusts_make(c, settings, authority, why) != 0) {
+	if (trusts_make(c, settings, issuers, why) != 0) {
 		identity_cache_free(c);
 		return -1;
 	}

@@ -12,32 +12,19 @@
 
 /* ---- certify ------------------------------------------------------------ */
 
-static int
-authority_ok(const struct ca *ca, int64_t now, struct fail *why)
-{
-	if (ca->authority == NULL) {
-		*why = ca->authority_why;
-		return -1;
-	}
-	if (ca->key == NULL)
-		return fail(why, FAIL_BROKEN, "build",
-		    "this program does not hold the CA's key");
-	return authority_usable(ca->authority, now, why);
-}
-
 /* The CA's own names are nobody else's. */
 static int
-names_free(const struct authority *authority, const X509_NAME *subject,
+names_free(const struct issuers *issuers, const X509_NAME *subject,
     const GENERAL_NAMES *san, struct fail *why)
 {
-	if (authority_has_name(authority, subject))
+	if (issuers_have_name(issuers, subject))
 		return fail(why, FAIL_DENIED, "name-policy",
 		    "the subject of the request is a CA's own");
 	for (int i = 0; i < sk_GENERAL_NAME_num(san); i++) {
 		const GENERAL_NAME *name = sk_GENERAL_NAME_value(san, i);
 
 		if (name->type == GEN_DIRNAME &&
-		    authority_has_name(authority, name->d.directoryName))
+		    issuers_have_name(issuers, name->d.directoryName))
 			return fail(why, FAIL_DENIED, "san-policy",
 			    "a subjectAltName of the request is a CA's own");
 	}
@@ -47,34 +34,34 @@ names_free(const struct authority *authority, const X509_NAME *subject,
 int
 ca_names_free(const struct ca *ca, const struct csr *csr, struct fail *why)
 {
-	if (ca->authority == NULL)
+	if (ca->issuers == NULL)
 		return 0;
-	return names_free(ca->authority, csr->subject, csr->san, why);
+	return names_free(ca->issuers, csr->subject, csr->san, why);
 }
 
 static int
-not_ours(const struct authority *authority, const struct grant *grant,
-    struct fail *why)
+not_ours(
+    const struct issuers *issuers, const struct grant *grant, struct fail *why)
 {
-	if (authority_has_key(authority, grant->csr->key.sha256))
+	if (issuers_have_key(issuers, grant->csr->key.sha256))
 		return fail(why, FAIL_MALFORMED, "key-reuse",
 		    "the key of the request is a CA's own");
-	return names_free(authority, grant->subject, grant->san, why);
+	return names_free(issuers, grant->subject, grant->san, why);
 }
 
 /* key_sign_cert() verifies with the token's public half; so this must be the
  * issuing certificate's, before and after: the token may have come back with
  * another key in between. */
 static int
-sign_checked(
-    X509 *x509, struct ca *ca, const struct profile *p, struct fail *why)
+sign_checked(X509 *x509, struct ca *ca, struct signer *signer,
+    const struct profile *p, struct fail *why)
 {
 	EVP_PKEY *before = NULL, *after = NULL;
 	int rc = -1;
 
-	if (ca_key_ok(&before, ca, why) == 0 &&
-	    key_sign_cert(ca->key, x509, profile_hash(p), why) == 0 &&
-	    ca_key_ok(&after, ca, why) == 0)
+	if (ca_key_ok(&before, ca, signer, why) == 0 &&
+	    key_sign_cert(signer->key, x509, profile_hash(p), why) == 0 &&
+	    ca_key_ok(&after, ca, signer, why) == 0)
 		rc = 0;
 	EVP_PKEY_free(before);
 	EVP_PKEY_free(after);
@@ -82,13 +69,14 @@ sign_checked(
 }
 
 static int
-sign(X509 *x509, struct ca *ca, const struct profile *p, struct fail *why)
+sign(X509 *x509, struct ca *ca, struct signer *signer, const struct profile *p,
+    struct fail *why)
 {
 	int rc;
 
 	if (slots_enter(ca->slots, why) != 0)
 		return -1;
-	rc = sign_checked(x509, ca, p, why);
+	rc = sign_checked(x509, ca, signer, p, why);
 	slots_leave(ca->slots, rc == 0);
 	return rc;
 }
@@ -110,24 +98,24 @@ read_back(struct cert **cert, X509 *x509, struct fail *why)
 	    "the certificate failed our own check: it cannot be read");
 }
 
-int
-ca_certify(struct cert **cert, struct ca *ca, const struct grant *grant,
-    int64_t now, struct fail *why)
+static int
+certify(struct cert **cert, struct ca *ca, struct signer *signer,
+    const struct grant *grant, int64_t now, struct fail *why)
 {
+	const struct authority *authority = signer->issuer->authority;
 	uint8_t serial[SERIAL_LEN];
 	struct cert *made = NULL;
 	X509 *x509 = NULL;
 	int rc = -1;
 
-	if (authority_ok(ca, now, why) != 0 ||
-	    not_ours(ca->authority, grant, why) != 0 ||
+	if (not_ours(ca->issuers, grant, why) != 0 ||
 	    build_serial(serial, now, why) != 0 ||
-	    build_cert(&x509, ca->authority, grant, serial, now, why) != 0 ||
-	    authority_names_ok(ca->authority, x509, why) != 0 ||
-	    sign(x509, ca, grant->profile, why) != 0 ||
+	    build_cert(&x509, authority, grant, serial, now, why) != 0 ||
+	    authority_names_ok(authority, x509, why) != 0 ||
+	    sign(x509, ca, signer, grant->profile, why) != 0 ||
 	    read_back(&made, x509, why) != 0)
 		goto out;
-	if (lint_cert(made, ca->authority, grant, now, why) == 0) {
+	if (lint_cert(made, authority, grant, now, why) == 0) {
 		*cert = made;
 		made = NULL;
 		rc = 0;
@@ -136,6 +124,17 @@ out:
 	cert_free(made);
 	X509_free(x509);
 	return rc;
+}
+
+int
+ca_certify(struct cert **cert, struct ca *ca, const struct grant *grant,
+    int64_t now, struct fail *why)
+{
+	struct signer *signer;
+
+	if (ca_signer(&signer, ca, now, why) != 0)
+		return -1;
+	return certify(cert, ca, signer, grant, now, why);
 }
 
 /* ---- record ------------------------------------------------------------- */
@@ -160,11 +159,11 @@ ca_request_key(uint8_t key[SHA256_LEN], const struct grant *g)
 
 /* Everything but the strings is borrowed from certificate and grant. */
 static void
-record_fill(struct record *r, const struct ca *ca, const struct cert *cert,
-    const struct grant *g, int64_t now)
+record_fill(struct record *r, const struct issuer *issuer,
+    const struct cert *cert, const struct grant *g, int64_t now)
 {
 	r->serial = cert_serial_text(cert->serial);
-	r->issuer = str_dup(ca->authority->keyid);
+	r->issuer = str_dup(issuer->authority->keyid);
 	r->subject = name_text(g->subject);
 	r->san = san_text(g->san);
 	bytes_add(&r->der, cert->der.data, cert->der.len);
@@ -236,8 +235,9 @@ repeat_window(const struct ca *ca, const struct grant *grant, int64_t now)
 
 /* Record it; what goes out is it, or what the winner of a race got. */
 static int
-record(struct bytes *der, struct ca *ca, const struct cert *cert,
-    const struct grant *grant, int64_t now, struct fail *why)
+record(struct bytes *der, struct ca *ca, const struct issuer *issuer,
+    const struct cert *cert, const struct grant *grant, int64_t now,
+    struct fail *why)
 {
 	const struct store_rules rules = {
 	    .now = now,
@@ -260,7 +260,7 @@ record(struct bytes *der, struct ca *ca, const struct cert *cert,
 	struct hexes hex;
 	int rc;
 
-	record_fill(&r, ca, cert, grant, now);
+	record_fill(&r, issuer, cert, grant, now);
 	entry = audit_of(&r, grant, &hex);
 	rc = store_issue(ca->store, &repeat, &r, &rules, &entry, why);
 	if (rc == 0 && repeat.len > 0)
@@ -276,12 +276,14 @@ static int
 issue_once(struct bytes *der, struct ca *ca, const struct grant *grant,
     struct fail *why)
 {
+	struct signer *signer;
 	struct cert *cert = NULL;
 	int64_t now = when_now();
 	int rc = -1;
 
-	if (ca_certify(&cert, ca, grant, now, why) == 0)
-		rc = record(der, ca, cert, grant, now, why);
+	if (ca_signer(&signer, ca, now, why) == 0 &&
+	    certify(&cert, ca, signer, grant, now, why) == 0)
+		rc = record(der, ca, signer->issuer, cert, grant, now, why);
 	cert_free(cert);
 	return rc;
 }

@@ -137,16 +137,16 @@ crl_refresh(struct trust *t)
 
 static int
 anchors_read(struct trust *t, const struct allow *rule,
-    const struct authority *authority, struct fail *why)
+    const struct issuers *issuers, struct fail *why)
 {
 	if (rule->issuer == NULL) {
 		t->anchors = sk_X509_new_null();
-		if (authority == NULL)
-			return 0;
-		if (t->anchors == NULL ||
-		    !X509_add_cert(
-			t->anchors, authority->issuer, X509_ADD_FLAG_UP_REF))
-			return broken(why, "X509_add_cert");
+		for (size_t i = 0; issuers != NULL && i < issuers->n; i++)
+			if (t->anchors == NULL ||
+			    !X509_add_cert(t->anchors,
+				issuers->item[i]->authority->issuer,
+				X509_ADD_FLAG_UP_REF))
+				return broken(why, "X509_add_cert");
 		return 0;
 	}
 	if (cert_file_read(&t->anchors, rule->issuer, why) != 0)
@@ -158,14 +158,14 @@ anchors_read(struct trust *t, const struct allow *rule,
 
 int
 trust_new(struct trust **trust, const struct allow *rule,
-    const struct authority *authority, struct fail *why)
+    const struct issuers *issuers, struct fail *why)
 {
 	struct trust *t = mem_new(sizeof(*t));
 
 	(void)pthread_mutex_init(&t->lock, NULL);
 	t->crl_path = rule->crl;
 	t->next_update = WHEN_FOREVER;
-	if (anchors_read(t, rule, authority, why) != 0 ||
+	if (anchors_read(t, rule, issuers, why) != 0 ||
 	    (t->crl_path == NULL && store_make(&t->store, t, why) != 0)) {
 		trust_free(t);
 		return -1;

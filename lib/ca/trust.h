@@ -2,7 +2,8 @@
  * trust - one `allow` rule's trust anchors: path validation of client
  * certificates (RFC 5280, 6).
  *
- * Anchors are the rule's issuer file, or our own issuing certificate;
+ * Anchors are the rule's issuer file, or our own issuing certificates, all that
+ * are kept;
  * intermediates come from the rule's file alone, never from the client.  A
  * rule with a CRL file checks the leaf against it; the file is read anew when
  * it changes, and one that is absent, unreadable or too old lets nobody in.
@@ -10,14 +11,14 @@
 #ifndef MICROCA_TRUST_H
 #define MICROCA_TRUST_H
 
-#include "lib/ca/authority.h"
+#include "lib/ca/issuers.h"
 
 struct trust; /* thread-safe */
 
-/* `authority` (copied) is for a rule that takes our own certificates; with
+/* `issuers` (copied) are for a rule that takes our own certificates; with
  * NULL such a rule trusts nobody.  FAIL_CONFIG for the rule's files. */
 MUST_CHECK int trust_new(struct trust **trust, const struct allow *rule,
-    const struct authority *authority, struct fail *why);
+    const struct issuers *issuers, struct fail *why);
 void trust_free(struct trust *trust);
 
 /* Changes whenever the CRL file does: verdicts of another generation are

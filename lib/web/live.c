@@ -46,6 +46,7 @@ watch_new(const struct settings *s)
 	watch_add(w, str_dup(s->path));
 	watch_add(w, str_dup(s->profiles_path));
 	watch_add(w, settings_issuer_path(s));
+	watch_add(w, settings_issuers_path(s)); /* a folder: any file of it */
 	watch_add(w, settings_chain_path(s));
 	for (size_t i = 0; i < s->endpoints.n; i++) {
 		const struct allow *a = e[i].allow.item;

@@ -16,23 +16,66 @@ word_of(int rc, const struct fail *why)
 	return str_dup(rc == 0 ? "ok" : why->reason);
 }
 
-void
-pulse_take(struct pulse *p, const struct ca *ca, int64_t now)
+/* The key that signs, and the issuer it signs for. */
+static void
+signing_take(struct pulse *p, struct ca *ca, int64_t now)
 {
-	struct fail key = {0}, store = {0}, issuer = {0};
+	const struct authority *active = ca_authority(ca, now);
+	struct fail key = {0}, issuer = {0};
+	struct signer *signer = NULL;
+	int rc = 0;
+
+	if (active == NULL) {
+		p->issuer = word_of(-1, &ca->issuers_why);
+	} else if (authority_usable(active, now, &issuer) != 0) {
+		p->issuer = word_of(-1, &issuer);
+	} else if (ca->key != NULL) {
+		rc = ca_signer(&signer, ca, now, &key);
+		p->issuer =
+		    str_dup(rc == 0 && signer->issuer->authority != active
+				? "issuer-former"
+				: "ok");
+	} else {
+		p->issuer = str_dup("ok");
+	}
+	if (signer == NULL && ca->key != NULL && key.kind == FAIL_NONE)
+		rc = key_state(ca->key, &key);
+	p->key = word_of(rc, &key);
+}
+
+/* The keys of those to come: the first that is not usable. */
+static char *
+staged_of(struct ca *ca, int64_t now)
+{
+	struct fail why = {0};
+	int rc = 0;
+
+	for (size_t i = 0; ca->key != NULL && ca->issuers != NULL &&
+			   i < ca->issuers->n && rc == 0;
+	     i++) {
+		EVP_PKEY *public = NULL;
+
+		if (issuers_state(ca->issuers, ca->issuers->item[i], now) !=
+		    ISSUER_STAGED)
+			continue;
+		rc = ca_key_ok(&public, ca, &ca->signer[i], &why);
+		EVP_PKEY_free(public);
+	}
+	return word_of(rc, &why);
+}
+
+void
+pulse_take(struct pulse *p, struct ca *ca, int64_t now)
+{
+	struct fail store = {0};
 	int rc;
 
 	memset(p, 0, sizeof(*p));
 	p->when = now;
-	rc = ca->key != NULL ? key_state(ca->key, &key) : 0;
-	p->key = word_of(rc, &key);
+	signing_take(p, ca, now);
+	p->staged = staged_of(ca, now);
 	rc = ca->store != NULL ? store_state(ca->store, &store) : 0;
 	p->store = word_of(rc, &store);
-	if (ca->authority == NULL)
-		p->issuer = word_of(-1, &ca->authority_why);
-	else
-		p->issuer = word_of(
-		    authority_usable(ca->authority, now, &issuer), &issuer);
 }
 
 bool
@@ -40,7 +83,8 @@ pulse_same(const struct pulse *a, const struct pulse *b)
 {
 	return a->key != NULL && b->key != NULL &&
 	       strcmp(a->key, b->key) == 0 && strcmp(a->store, b->store) == 0 &&
-	       strcmp(a->issuer, b->issuer) == 0;
+	       strcmp(a->issuer, b->issuer) == 0 &&
+	       strcmp(a->staged, b->staged) == 0;
 }
 
 void
@@ -49,6 +93,7 @@ pulse_free(struct pulse *p)
 	free(p->key);
 	free(p->store);
 	free(p->issuer);
+	free(p->staged);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -93,6 +138,7 @@ pulse_write(const struct settings *s, const char *program,
 	json_str(j, "key", p->key);
 	json_str(j, "store", p->store);
 	json_str(j, "issuer", p->issuer);
+	json_str(j, "staged", p->staged);
 	text = json_text(j, 0);
 	rc = replace(path, text, why);
 	free(text);
@@ -131,6 +177,8 @@ pulse_read(struct pulse *p, const struct settings *s, const char *program,
 	p->key = member(j, "key");
 	p->store = member(j, "store");
 	p->issuer = member(j, "issuer");
+	p->staged = json_str_of(j, "staged") != NULL ? member(j, "staged")
+	                                             : str_dup("ok");
 	rc = 0;
 out:
 	json_free(j);

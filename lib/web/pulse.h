@@ -1,8 +1,9 @@
 /*
  * pulse - a signing program's sign of life, for health.
  *
- * run/health-NAME says what is wrong with the token, the store and the issuer
- * as that program sees them.  health reads these files and so needs neither
+ * run/health-NAME says what is wrong with the token, the store, the issuer and
+ * the one staged, as that program sees them.  The issuer is "issuer-former"
+ * while the active one's key is not usable and the one before it goes on.  health reads these files and so needs neither
  * token nor PIN.  They lie in the run folder because they mean nothing after
  * a restart of the box and are not worth a write to its flash.
  */
@@ -19,10 +20,11 @@
 struct pulse {
 	int64_t when; /* 0: there is no sign */
 	char *key, *store, *issuer;
+	char *staged; /* the issuer that is to come: its key */
 };
 
 /* What is so now. */
-void pulse_take(struct pulse *p, const struct ca *ca, int64_t now);
+void pulse_take(struct pulse *p, struct ca *ca, int64_t now);
 bool pulse_same(const struct pulse *a, const struct pulse *b);
 void pulse_free(struct pulse *p); /* contents, then zero */
 

@@ -22,20 +22,38 @@ say(struct bytes *details, enum vitals v, const char *what, const char *reason)
 	return v;
 }
 
+/* The last end of the active one and of those to come. */
+static int64_t
+issuers_end(const struct issuers *issuers, int64_t now)
+{
+	int64_t end = issuers_active(issuers, now)->authority->not_after;
+
+	for (size_t i = 0; i < issuers->n; i++)
+		if (issuers_state(issuers, issuers->item[i], now) ==
+			ISSUER_STAGED &&
+		    issuers->item[i]->authority->not_after > end)
+			end = issuers->item[i]->authority->not_after;
+	return end;
+}
+
 static enum vitals
 issuer_vitals(struct bytes *details, const struct ca *ca, int64_t now)
 {
 	struct fail why = {0};
+	enum vitals v = VITALS_OK;
 
-	if (ca->authority == NULL)
+	if (ca->issuers == NULL)
 		return say(
-		    details, VITALS_DOWN, "issuer", ca->authority_why.reason);
-	if (authority_usable(ca->authority, now, &why) != 0)
+		    details, VITALS_DOWN, "issuer", ca->issuers_why.reason);
+	if (authority_usable(ca_authority(ca, now), now, &why) != 0)
 		return say(details, VITALS_DOWN, "issuer", why.reason);
-	if (ca->authority->not_after - now < 30 * DAY)
-		return say(details, VITALS_DEGRADED, "issuer",
+	if (ca->issuers->trouble.kind != FAIL_NONE)
+		v = say(details, VITALS_DEGRADED, "issuers",
+		    "one of their files is not usable");
+	if (issuers_end(ca->issuers, now) - now < 30 * DAY)
+		v = say(details, VITALS_DEGRADED, "issuer",
 		    "its certificate ends within 30 days");
-	return VITALS_OK;
+	return v;
 }
 
 static enum vitals
@@ -95,6 +113,30 @@ organ(struct bytes *details, const char *program, const char *what,
 	return v;
 }
 
+/* The former issuer that goes on, and a staged one without its key: a hand is
+ * needed, and there is time. */
+static enum vitals
+issuers_organ(struct bytes *details, const char *program, const struct pulse *p)
+{
+	bool former = strcmp(p->issuer, "issuer-former") == 0;
+	char *name = str_fmt("%s: %s", program, "issuer");
+	enum vitals v = VITALS_OK;
+
+	if (former)
+		v = say(details, VITALS_DEGRADED, name,
+		    "the active one's key is not usable, the former one goes "
+		    "on");
+	else
+		v = organ(details, program, "issuer", p->issuer);
+	free(name);
+	if (strcmp(p->staged, "ok") == 0)
+		return v;
+	name = str_fmt("%s: %s", program, "staged issuer");
+	v = worse(v, say(details, VITALS_DEGRADED, name, p->staged));
+	free(name);
+	return v;
+}
+
 static enum vitals
 program_vitals(struct bytes *details, const struct settings *s,
     const char *program, int64_t now, bool *alive)
@@ -114,7 +156,7 @@ program_vitals(struct bytes *details, const struct settings *s,
 		*alive = true;
 		v = worse(organ(details, program, "token", p.key),
 		    worse(organ(details, program, "store", p.store),
-			organ(details, program, "issuer", p.issuer)));
+			issuers_organ(details, program, &p)));
 	}
 	pulse_free(&p);
 	return v;
@@ -123,7 +165,8 @@ program_vitals(struct bytes *details, const struct settings *s,
 static enum vitals
 programs_vitals(struct bytes *details, const struct settings *s, int64_t now)
 {
-	static const char *const signers[] = {"simpleenroll", "simplereenroll"};
+	static const char *const signers[] = {
+	    "simpleenroll", "simplereenroll", "serverkeygen"};
 	enum vitals v = VITALS_OK;
 	size_t used = 0, living = 0;
 

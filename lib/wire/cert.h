@@ -64,6 +64,8 @@ MUST_CHECK int cert_text_read(
 MUST_CHECK int cert_file_read(
     STACK_OF(X509) * *certs, const char *path, struct fail *why);
 void cert_pem_write(struct bytes *out, struct span der);
+/* One after the other. */
+void cert_pems_write(struct bytes *out, const STACK_OF(X509) * certs);
 /* DER of an X509, appended. */
 void cert_der_add(struct bytes *out, const X509 *x509);
 

@@ -218,3 +218,15 @@ cert_pem_write(struct bytes *out, struct span der)
 	base64_write(out, der, 64);
 	bytes_adds(out, PEM_END "\n");
 }
+
+void
+cert_pems_write(struct bytes *out, const STACK_OF(X509) * certs)
+{
+	for (int i = 0; i < sk_X509_num(certs); i++) {
+		struct bytes der = {0};
+
+		cert_der_add(&der, sk_X509_value(certs, i));
+		cert_pem_write(out, span_of(&der));
+		bytes_free(&der);
+	}
+}

@@ -41,56 +41,22 @@ refused(X509 *issuer, X509 *above, const char *says)
 }
 
 static void
-a_good_chain_is_read_and_taken_apart(void **state)
+a_good_chain_is_taken_apart(void **state)
 {
-	char *path = pki_path("state/issuer.pem"), *keyid;
-	struct authority *a = NULL;
-	struct fail why = {0};
+	struct authority *a = made(pki.ca, pki.root, NULL);
+	char *keyid = cert_keyid_text(pki.ca);
 
 	(void)state;
-	assert_int_equal(authority_read(&a, path, &why), 0);
 	assert_int_equal(sk_X509_num(a->chain), 2);
 	assert_int_equal(X509_cmp(a->issuer, pki.ca), 0);
 	assert_int_equal(EVP_PKEY_eq(a->key, pki.ca_key), 1);
-	keyid = cert_keyid_text(pki.ca);
 	assert_string_equal(a->keyid, keyid);
 	assert_int_equal(a->path_length, -1);
 	assert_false(a->constrained);
 	assert_true(authority_has_name(a, X509_get_subject_name(pki.root)));
 	assert_false(authority_has_name(a, X509_get_subject_name(pki.maker)));
 	free(keyid);
-	free(path);
 	authority_free(a);
-}
-
-static void
-an_absent_issuer_is_waited_for(void **state)
-{
-	char *path = pki_path("state/none.pem");
-	struct authority *a = NULL;
-	struct fail why = {0};
-
-	(void)state;
-	assert_int_equal(authority_read(&a, path, &why), -1);
-	assert_int_equal(why.kind, FAIL_BUSY);
-	assert_string_equal(why.reason, "issuer-absent");
-	assert_true(why.retry > 0);
-	free(path);
-}
-
-static void
-a_file_of_no_certificates_is_refused(void **state)
-{
-	char *path = pki_path("junk.pem");
-	struct authority *a = NULL;
-	struct fail why = {0};
-
-	(void)state;
-	pki_file("junk.pem", span_str("junk"), 0644);
-	assert_int_equal(authority_read(&a, path, &why), -1);
-	assert_int_equal(why.kind, FAIL_CONFIG);
-	assert_string_equal(why.reason, "issuer-cert");
-	free(path);
 }
 
 static void
@@ -364,67 +330,17 @@ name_constraints_of_the_chain_hold(void **state)
 	}
 }
 
-static int
-count_of(const char *name)
-{
-	char *path = pki_path(name);
-	STACK_OF(X509) *certs = NULL;
-	struct fail why = {0};
-	struct stat st;
-	int n;
-
-	assert_int_equal(cert_file_read(&certs, path, &why), 0);
-	assert_int_equal(stat(path, &st), 0);
-	assert_int_equal(st.st_mode & 0777, 0644);
-	n = sk_X509_num(certs);
-	sk_X509_pop_free(certs, X509_free);
-	free(path);
-	return n;
-}
-
-static void
-installing_writes_issuer_chain_and_bundles(void **state)
-{
-	char *path = pki_path("microca.conf");
-	STACK_OF(X509) *chain = pki_chain(pki.ca, pki.root, NULL);
-	STACK_OF(X509) *bad = pki_chain(pki.ca, pki.maker, NULL);
-	struct settings *s = NULL;
-	struct fail why = {0};
-
-	(void)state;
-	if (settings_read(&s, path, &why) != 0)
-		print_error("%s\n", why.text);
-	assert_non_null(s);
-	assert_int_equal(authority_install(s, chain, &why), 0);
-	assert_int_equal(count_of("state/issuer.pem"), 2);
-	assert_int_equal(count_of("public/chain.pem"), 2);
-	assert_int_equal(count_of("public/client-ca-device.pem"), 3);
-	assert_int_equal(count_of("public/client-ca-window.pem"), 2);
-	assert_int_equal(count_of("public/client-ca-bare.pem"), 1);
-	assert_int_equal(count_of("public/client-ca-open.pem"), 2);
-	assert_int_equal(authority_install(s, bad, &why), -1);
-	assert_string_equal(why.reason, "issuer-cert");
-	assert_int_equal(count_of("state/issuer.pem"), 2);
-	settings_free(s);
-	sk_X509_pop_free(chain, X509_free);
-	sk_X509_pop_free(bad, X509_free);
-	free(path);
-}
-
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(a_good_chain_is_read_and_taken_apart),
-	    cmocka_unit_test(an_absent_issuer_is_waited_for),
-	    cmocka_unit_test(a_file_of_no_certificates_is_refused),
+	    cmocka_unit_test(a_good_chain_is_taken_apart),
 	    cmocka_unit_test(each_fault_of_an_issuer_is_refused),
 	    cmocka_unit_test(a_chain_ends_in_a_root_and_starts_with_the_issuer),
 	    cmocka_unit_test(path_lengths_are_summed_up_from_the_root),
 	    cmocka_unit_test(the_clock_decides_whether_it_is_usable),
 	    cmocka_unit_test(profiles_must_fit_the_issuer),
 	    cmocka_unit_test(name_constraints_of_the_chain_hold),
-	    cmocka_unit_test(installing_writes_issuer_chain_and_bundles),
 	};
 
 	return cmocka_run_group_tests_name(

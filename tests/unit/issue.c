@@ -93,7 +93,7 @@ what_goes_out_is_recorded_with_all_about_it(void **state)
 	assert_string_equal(r.endpoint, "device");
 	assert_string_equal(r.operation, "simpleenroll");
 	assert_string_equal(r.requester, "ra:CN=RA");
-	assert_string_equal(r.issuer, ca->authority->keyid);
+	assert_string_equal(r.issuer, ca_authority(ca, when_now())->keyid);
 	assert_memory_equal(r.spki_sha256, csr->key.sha256, SHA256_LEN);
 	assert_int_equal(r.status, STORE_GOOD);
 	assert_int_equal(r.not_after, cert->not_after);
@@ -300,8 +300,8 @@ says(X509 *issuer, X509 *root, const char *word)
 	pki_issuer(issuer, root);
 	ca = reopened();
 	refused(ra, "simpleenroll", &w, key, word);
-	assert_null(strstr(ca->authority_why.text, "CN="));
-	assert_null(strchr(ca->authority_why.text, '/'));
+	assert_null(strstr(ca->issuers_why.text, "CN="));
+	assert_null(strchr(ca->issuers_why.text, '/'));
 	ca_drop(ca);
 	ca = before;
 	pki_issuer(pki.ca, pki.root);
