@@ -36,6 +36,7 @@ struct est_server {
 	/* RFC 7030, 3.6.1: the explicit trust anchors; NULL: none yet. */
 	STACK_OF(X509) * anchors;
 	bool implicit;  /* 3.6.2: the system's trust store as well */
+	bool lenient;   /* take PEM and DER where base64 belongs */
 	double timeout; /* s for one exchange, everything in it */
 	int pop_link;   /* enum pop_want */
 };

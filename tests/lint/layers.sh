@@ -29,6 +29,7 @@ for layer in $layers; do
 done
 ok "programs are not included by the library" \
 	sh -c '! grep -rnE "^#include \"(bin|cgi-bin)/" lib'
+ok "curl.h has one reader" knows 'curl/curl\.h' lib/net/http.c
 ok "libp11.h has one reader" knows 'libp11\.h' lib/key/p11.c
 ok "fcgiapp.h has one reader" knows 'fcgiapp\.h' lib/web/fcgi.c
 ok "libconfig.h has one reader" knows 'libconfig\.h' lib/base/conf.c

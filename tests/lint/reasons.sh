@@ -9,6 +9,6 @@ for word in $(grep -rhozE 'fail\([a-z&*>-]*why,[[:space:]]*FAIL_(MALFORMED|ANONY
 	# These name files or settings: operators meet them, not requesters.
 	cert | duration | size | time | json | reason | locked | key-exists | revoked) continue ;;
 	esac
-	ok "$word" grep -q "\`$word\`" docs/refusals.md
+	ok "$word" grep -q "\`$word\`" docs/refusals.md docs/upstream.md
 done
 done_testing

@@ -1,0 +1,531 @@
+#include "lib/net/http.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include <curl/curl.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+
+#include "lib/base/when.h"
+
+#define HEADERS_MAX (32 * 1024) /* octets */
+#define TEXT_MAX 2048           /* octets kept of a refusal's body */
+#define UNIQUE_MAX 64
+#define DEPTH_MAX 10
+
+struct http {
+	CURL *curl;
+	struct http_tls tls;
+	X509_STORE *store;
+	double timeout;
+	bool only_tls12;
+	uint8_t unique[UNIQUE_MAX];
+	size_t unique_len;
+	/* Of the exchange that runs: */
+	struct http_answer *answer;
+	size_t headers, body_max;
+	bool too_long, cut;  /* refused; enough was seen */
+	struct fail refused; /* the server's certificate */
+	char error[CURL_ERROR_SIZE];
+};
+
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void
+curl_start(void)
+{
+	if (curl_global_init(CURL_GLOBAL_SSL) != CURLE_OK)
+		abort();
+}
+
+/* ---- the server's certificate -------------------------------------------- */
+
+static int
+verify(X509_STORE_CTX *ctx, void *arg)
+{
+	struct http *http = arg;
+	struct fail *why = &http->refused;
+
+	if (http->tls.anyone)
+		return 1;
+	/* RFC 7030, 3.3.1: path validation as RFC 5280 has it */
+	if (X509_verify_cert(ctx) != 1) {
+		(void)fail(why, FAIL_DENIED, "up-tls",
+		    "the server's certificate is not trusted: %s",
+		    X509_verify_cert_error_string(
+			X509_STORE_CTX_get_error(ctx)));
+		return 0;
+	}
+	if (http->tls.judge(
+		http->tls.arg, X509_STORE_CTX_get0_chain(ctx), why) == 0)
+		return 1;
+	X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
+	return 0;
+}
+
+/* RFC 5929, 3.1: the first Finished message is the client's in a handshake
+ * that resumes nothing. */
+static void
+handshake_done(const SSL *ssl, int where, int ret)
+{
+	struct http *http;
+
+	(void)ret;
+	if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
+		return;
+	http = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
+	http->unique_len = 0;
+	if (SSL_version(ssl) == TLS1_2_VERSION)
+		http->unique_len =
+		    SSL_get_finished(ssl, http->unique, UNIQUE_MAX);
+	if (http->unique_len > UNIQUE_MAX)
+		http->unique_len = 0;
+}
+
+/* What we show: the leaf and what is between it and its root. */
+static bool
+certificate_set(SSL_CTX *ctx, const struct http_tls *tls)
+{
+	bool ok =
+	    SSL_CTX_use_certificate(ctx, sk_X509_value(tls->certs, 0)) == 1 &&
+	    SSL_CTX_use_PrivateKey(ctx, tls->key) == 1;
+
+	for (int i = 1; ok && i < sk_X509_num(tls->certs); i++) {
+		X509 *cert = sk_X509_value(tls->certs, i);
+
+		if (X509_NAME_cmp(X509_get_subject_name(cert),
+			X509_get_issuer_name(cert)) != 0)
+			ok = SSL_CTX_add1_chain_cert(ctx, cert) == 1;
+	}
+	return ok;
+}
+
+static CURLcode
+tls_set(CURL *curl, void *ssl_ctx, void *arg)
+{
+	struct http *http = arg;
+	SSL_CTX *ctx = ssl_ctx;
+
+	(void)curl;
+	SSL_CTX_set1_cert_store(ctx, http->store);
+	SSL_CTX_set_app_data(ctx, http);
+	SSL_CTX_set_cert_verify_callback(ctx, verify, http);
+	SSL_CTX_set_verify_depth(ctx, DEPTH_MAX);
+	SSL_CTX_set_info_callback(ctx, handshake_done);
+	if (http->tls.certs != NULL && !certificate_set(ctx, &http->tls))
+		return CURLE_SSL_CERTPROBLEM;
+	return CURLE_OK;
+}
+
+static X509_STORE *
+store_make(const struct http_tls *tls)
+{
+	X509_STORE *store = X509_STORE_new();
+
+	if (store == NULL)
+		abort();
+	for (int i = 0; tls->anchors != NULL && i < sk_X509_num(tls->anchors);
+	     i++)
+		(void)X509_STORE_add_cert(
+		    store, sk_X509_value(tls->anchors, i));
+	/* RFC 5280, 6.1: a trust anchor need not be self-signed. */
+	(void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
+	if (tls->system)
+		(void)X509_STORE_set_default_paths(store);
+	ERR_clear_error();
+	return store;
+}
+
+/* ---- the answer as it comes ---------------------------------------------- */
+
+/* The value of the header line, or NULL when it is another; blanks off. */
+static char *
+value_of(const char *line, size_t len, const char *name)
+{
+	size_t skip = strlen(name);
+
+	if (len <= skip || strncasecmp(line, name, skip) != 0 ||
+	    line[skip] != ':')
+		return NULL;
+	for (skip++; skip < len && (line[skip] == ' ' || line[skip] == '\t');)
+		skip++;
+	while (len > skip && (unsigned char)line[len - 1] <= ' ')
+		len--;
+	/* RFC 9110, 5.5: controls in a value make it none. */
+	for (size_t i = skip; i < len; i++)
+		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
+			return NULL;
+	return mem_dup(line + skip, len - skip);
+}
+
+static void
+value_keep(char **kept, char *value)
+{
+	if (value == NULL)
+		return;
+	free(*kept);
+	*kept = value;
+}
+
+static void
+challenge_add(struct http_answer *answer, char *value)
+{
+	char *joined;
+
+	if (value == NULL)
+		return;
+	joined = answer->challenges == NULL
+	             ? str_dup(value)
+	             : str_fmt("%s, %s", answer->challenges, value);
+	free(answer->challenges);
+	answer->challenges = joined;
+	free(value);
+}
+
+/* RFC 9110, 10.2.3: seconds, or a date. */
+static int64_t
+retry_after_read(const char *text)
+{
+	int64_t seconds = 0;
+	time_t date;
+
+	if (text[strspn(text, "0123456789")] != '\0') {
+		date = curl_getdate(text, NULL);
+		seconds = (int64_t)date - when_now();
+		return date < 0 ? -1 : seconds > 0 ? seconds : 0;
+	}
+	for (; *text != '\0' && seconds < INT32_MAX; text++)
+		seconds = seconds * 10 + (*text - '0');
+	return seconds;
+}
+
+static void
+header_read(struct http_answer *answer, const char *line, size_t len)
+{
+	char *retry = value_of(line, len, "Retry-After");
+
+	if (retry != NULL)
+		answer->retry_after = retry_after_read(retry);
+	free(retry);
+	value_keep(&answer->type, value_of(line, len, "Content-Type"));
+	value_keep(&answer->location, value_of(line, len, "Location"));
+	challenge_add(answer, value_of(line, len, "WWW-Authenticate"));
+}
+
+static size_t
+take_header(char *line, size_t size, size_t n, void *arg)
+{
+	struct http *http = arg;
+	size_t len = size * n;
+
+	http->headers += len;
+	if (http->headers > HEADERS_MAX) {
+		http->too_long = true;
+		return 0;
+	}
+	/* A status line: what an interim answer (1xx) said is past. */
+	if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
+		http_answer_free(http->answer);
+		http->answer->retry_after = -1;
+	} else {
+		header_read(http->answer, line, len);
+	}
+	return len;
+}
+
+static size_t
+take_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct http *http = arg;
+	struct bytes *body = &http->answer->body;
+	size_t len = size * n;
+	long status = 0;
+
+	(void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+	if (status != 200 && body->len + len > TEXT_MAX) {
+		bytes_add(body, data, TEXT_MAX - body->len);
+		http->cut = true;
+		return 0;
+	}
+	if (body->len + len > http->body_max) {
+		http->too_long = true;
+		return 0;
+	}
+	bytes_add(body, data, len);
+	return len;
+}
+
+/* ---- what went wrong ----------------------------------------------------- */
+
+static bool
+said(const struct http *http, const char *word)
+{
+	return strcasestr(http->error, word) != NULL;
+}
+
+static int
+broken_off(const struct http *http, struct fail *why)
+{
+	if (http->too_long)
+		return fail(why, FAIL_MALFORMED, "up-body",
+		    "the server's answer is too long");
+	return fail(why, FAIL_MALFORMED, "up-body",
+	    "the server's answer ends early or is not framed as HTTP has it");
+}
+
+/* A handshake that fails says no; a connection that ends says nothing. */
+static int
+tls_failed(const struct http *http, struct fail *why)
+{
+	if (http->refused.reason != NULL) {
+		*why = http->refused;
+		return -1;
+	}
+	if (said(http, "SSL_ERROR_SYSCALL") || said(http, "reset by peer") ||
+	    said(http, "unexpected eof"))
+		return fail(why, FAIL_BUSY, "up-net",
+		    "the connection ended during the TLS handshake");
+	return fail(why, FAIL_DENIED, "up-tls",
+	    "no TLS session with the server: %.200s", http->error);
+}
+
+static int
+went_wrong(const struct http *http, CURLcode rc, struct fail *why)
+{
+	switch (rc) {
+	case CURLE_WRITE_ERROR:
+	case CURLE_PARTIAL_FILE:
+	case CURLE_BAD_CONTENT_ENCODING:
+	case CURLE_FILESIZE_EXCEEDED:
+		return broken_off(http, why);
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_CERTPROBLEM:
+	case CURLE_SSL_CIPHER:
+	case CURLE_USE_SSL_FAILED:
+		return tls_failed(http, why);
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_WEIRD_SERVER_REPLY:
+		return fail(why, FAIL_MALFORMED, "up-proto",
+		    "the server does not speak HTTP/1.1");
+	case CURLE_RECV_ERROR:
+		if (said(http, "alert"))
+			return tls_failed(http, why);
+		if (said(http, "chunk"))
+			return broken_off(http, why);
+		break;
+	default:
+		break;
+	}
+	return fail(why, FAIL_BUSY, "up-net",
+	    "the server cannot be reached: %s",
+	    rc == CURLE_OPERATION_TIMEDOUT ? "time-out"
+					   : curl_easy_strerror(rc));
+}
+
+/* ---- exchanges ----------------------------------------------------------- */
+
+static struct curl_slist *
+headers_of(const struct http_request *request)
+{
+	struct curl_slist *list = NULL;
+	char *line = NULL;
+
+	/* No waiting for "100 Continue": what we send is short. */
+	list = curl_slist_append(list, "Expect:");
+	if (request->body.data != NULL) {
+		line = str_fmt("Content-Type: %s", request->type);
+		list = curl_slist_append(list, line);
+		free(line);
+		/* RFC 8951, 3 ignores it; servers of RFC 7030 want it. */
+		list = curl_slist_append(
+		    list, "Content-Transfer-Encoding: base64");
+	}
+	if (request->authorization != NULL) {
+		line = str_fmt("Authorization: %s", request->authorization);
+		list = curl_slist_append(list, line);
+		OPENSSL_cleanse(line, strlen(line));
+		free(line);
+	}
+	if (list == NULL)
+		abort();
+	return list;
+}
+
+static void
+headers_free(struct curl_slist *list)
+{
+	for (struct curl_slist *l = list; l != NULL; l = l->next)
+		OPENSSL_cleanse(l->data, strlen(l->data));
+	curl_slist_free_all(list);
+}
+
+/* What is the same for all exchanges. */
+static void
+settings(struct http *http)
+{
+	CURL *c = http->curl;
+
+	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
+	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
+	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_HTTP09_ALLOWED, 0L);
+	(void)curl_easy_setopt(
+	    c, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	(void)curl_easy_setopt(c, CURLOPT_SSL_SESSIONID_CACHE, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_MAXCONNECTS, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_BUFFERSIZE, 16384L);
+	(void)curl_easy_setopt(
+	    c, CURLOPT_TIMEOUT_MS, (long)(http->timeout * 1000));
+	(void)curl_easy_setopt(
+	    c, CURLOPT_USERAGENT, "microca/" PACKAGE_VERSION);
+	/* Judged by verify(), not by what curl would load. */
+	(void)curl_easy_setopt(c, CURLOPT_CAINFO, NULL);
+	(void)curl_easy_setopt(c, CURLOPT_CAPATH, NULL);
+	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 1L);
+	(void)curl_easy_setopt(c, CURLOPT_SSL_VERIFYHOST, 0L);
+	(void)curl_easy_setopt(c, CURLOPT_SSLVERSION,
+	    (long)CURL_SSLVERSION_TLSv1_2 |
+		(http->only_tls12 ? (long)CURL_SSLVERSION_MAX_TLSv1_2
+				  : (long)CURL_SSLVERSION_MAX_DEFAULT));
+	(void)curl_easy_setopt(c, CURLOPT_SSL_CTX_FUNCTION, tls_set);
+	(void)curl_easy_setopt(c, CURLOPT_SSL_CTX_DATA, http);
+	(void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
+	(void)curl_easy_setopt(c, CURLOPT_HEADERDATA, http);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, take_body);
+	(void)curl_easy_setopt(c, CURLOPT_WRITEDATA, http);
+	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->error);
+}
+
+static CURLcode
+perform(struct http *http, const struct http_request *request)
+{
+	struct curl_slist *headers = headers_of(request);
+	CURLcode rc;
+
+	curl_easy_reset(http->curl);
+	settings(http);
+	(void)curl_easy_setopt(http->curl, CURLOPT_URL, request->url);
+	(void)curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
+	if (request->body.data != NULL) {
+		(void)curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)request->body.len);
+		(void)curl_easy_setopt(
+		    http->curl, CURLOPT_POSTFIELDS, request->body.data);
+	}
+	ERR_clear_error();
+	rc = curl_easy_perform(http->curl);
+	ERR_clear_error();
+	headers_free(headers);
+	return rc;
+}
+
+int
+http_ask(struct http_answer *answer, struct http *http,
+    const struct http_request *request, struct fail *why)
+{
+	long status = 0, connects = 0;
+	CURLcode rc;
+
+	*answer = (struct http_answer){.retry_after = -1};
+	http->answer = answer;
+	http->headers = 0;
+	http->body_max = request->body_max;
+	http->too_long = http->cut = false;
+	http->refused = (struct fail){0};
+	http->error[0] = '\0';
+	rc = perform(http, request);
+	http->answer = NULL;
+	if (rc != CURLE_OK && !(rc == CURLE_WRITE_ERROR && http->cut)) {
+		http_answer_free(answer);
+		(void)went_wrong(http, rc, why);
+		return fail_cause(
+		    why, "%s: curl %d: %s", request->url, (int)rc, http->error);
+	}
+	(void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
+	(void)curl_easy_getinfo(http->curl, CURLINFO_NUM_CONNECTS, &connects);
+	answer->status = (int)status;
+	answer->fresh = connects > 0;
+	return 0;
+}
+
+void
+http_answer_free(struct http_answer *answer)
+{
+	bytes_wipe(&answer->body);
+	free(answer->type);
+	free(answer->location);
+	free(answer->challenges);
+	*answer = (struct http_answer){0};
+}
+
+/* ---- the handle ---------------------------------------------------------- */
+
+int
+http_open(struct http **http, const struct http_tls *tls, double timeout,
+    struct fail *why)
+{
+	struct http *h;
+
+	*http = NULL;
+	if (tls->certs != NULL &&
+	    X509_check_private_key(sk_X509_value(tls->certs, 0), tls->key) !=
+		1) {
+		fail(why, FAIL_CONFIG, "up-tls",
+		    "the client certificate and its key do not belong "
+		    "together");
+		return fail_openssl(why, "certificate");
+	}
+	(void)pthread_once(&once, curl_start);
+	h = mem_new(sizeof(*h));
+	h->curl = curl_easy_init();
+	if (h->curl == NULL)
+		abort();
+	h->tls = *tls;
+	h->timeout = timeout;
+	h->store = store_make(tls);
+	*http = h;
+	return 0;
+}
+
+void
+http_close(struct http *http)
+{
+	if (http == NULL)
+		return;
+	curl_easy_cleanup(http->curl);
+	X509_STORE_free(http->store);
+	free(http);
+}
+
+void
+http_only_tls12(struct http *http, bool only)
+{
+	http->only_tls12 = only;
+}
+
+struct span
+http_unique(const struct http *http)
+{
+	return (struct span){http->unique, http->unique_len};
+}
+
+char *
+http_join(const char *url, const char *location)
+{
+	CURLU *u = curl_url();
+	char *text = NULL, *copy = NULL;
+
+	if (u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
+	    curl_url_set(u, CURLUPART_URL, location, 0) == CURLUE_OK &&
+	    curl_url_get(u, CURLUPART_URL, &text, 0) == CURLUE_OK)
+		copy = str_dup(text);
+	curl_free(text);
+	curl_url_cleanup(u);
+	return copy;
+}
