@@ -7,8 +7,8 @@
 #include "lib/base/file.h"
 #include "lib/wire/cert.h"
 
-const char *const operation_names[] = {
-    "cacerts", "csrattrs", "simpleenroll", "simplereenroll", NULL};
+const char *const operation_names[] = {"cacerts", "csrattrs", "simpleenroll",
+    "simplereenroll", "serverkeygen", NULL};
 
 const char *const frontend_words[] = {
     [FRONTEND_LIGHTTPD] = "lighttpd",
@@ -186,14 +186,28 @@ check_auth(const struct endpoint *e, struct fail *why)
 	if (e->auth != AUTH_NONE)
 		return check_rules(e, why);
 	if (endpoint_operation(e, "simpleenroll") ||
-	    endpoint_operation(e, "simplereenroll"))
+	    endpoint_operation(e, "simplereenroll") ||
+	    endpoint_operation(e, "serverkeygen"))
 		return refuse(why, e, e->where,
 		    "RFC 7030, 3.7: auth \"none\" is for cacerts and csrattrs; "
-		    "operations has simpleenroll or simplereenroll");
+		    "operations has simpleenroll, simplereenroll or "
+		    "serverkeygen");
 	if (e->allow.n > 0)
 		return refuse(
 		    why, e, e->where, "auth \"none\" has no use for allow");
 	return 0;
+}
+
+/* RFC 7030, 6: server-side key generation is off unless both want it. */
+static int
+check_keygen(const struct endpoint *e, struct fail *why)
+{
+	if (!endpoint_operation(e, "serverkeygen") ||
+	    profile_keygen(e->profile) != NULL)
+		return 0;
+	return refuse(why, e, e->where,
+	    "operations has serverkeygen, which profile %s has off",
+	    e->profile_name);
 }
 
 static int
@@ -307,7 +321,7 @@ endpoints_check(struct settings *settings, struct fail *why)
 		if (check_name(e, why) != 0 ||
 		    check_unique(settings, i, why) != 0 ||
 		    check_labels(settings, e, why) != 0 ||
-		    check_auth(e, why) != 0 ||
+		    check_auth(e, why) != 0 || check_keygen(e, why) != 0 ||
 		    check_allow(settings, e, why) != 0)
 			return -1;
 	}

@@ -94,6 +94,14 @@ profile_hash(const struct profile *profile)
 	return hash[profile->signature_hash];
 }
 
+const char *
+profile_keygen(const struct profile *profile)
+{
+	return profile->serverkeygen != 0
+	           ? profile_keygen_words[profile->serverkeygen]
+	           : NULL;
+}
+
 static int
 ec_ok(const struct profile *p, const struct pubkey *key, struct fail *why)
 {

@@ -109,8 +109,9 @@ struct profile {
 	bool key_reuse;         /* a renewal may keep its key */
 	bool key_shared; /* other subjects of the owner may have it too */
 	int max_live;
-	int pop_link; /* enum pop_link */
-	int csrattrs; /* enum csrattrs_form */
+	int pop_link;     /* enum pop_link */
+	int serverkeygen; /* 0: off; profile_keygen() */
+	int csrattrs;     /* enum csrattrs_form */
 	bool azure;
 	int device_id; /* enum device_from */
 
@@ -140,6 +141,9 @@ void profiles_write(struct bytes *out, const struct profiles *profiles);
 
 /* The hash for certificates of the profile: NULL for "auto". */
 const EVP_MD *profile_hash(const struct profile *profile);
+
+/* The type of key that serverkeygen makes (RFC 7030, 4.4); NULL: off. */
+const char *profile_keygen(const struct profile *profile);
 
 /* Does the profile take this key?  FAIL_MALFORMED "key-alg", "curve",
  * "weak-key", "key-size". */

@@ -135,6 +135,28 @@ check_keys(struct profile *p, struct fail *why)
 	return 0;
 }
 
+/* What is made must be what is certified. */
+static int
+check_keygen(struct profile *p, struct fail *why)
+{
+	const char *word = profile_keygen(p);
+	int bits;
+
+	if (word == NULL)
+		return 0;
+	/* RFC 5280, 3.1: a CA's key is its own secret. */
+	if (p->ca)
+		return profile_refuse(
+		    why, p, p->where, "serverkeygen makes no keys for CAs");
+	bits = strncmp(word, "rsa", 3) == 0 ? atoi(word + 3) : 0;
+	if (bits != 0
+		? bits >= p->rsa_min && bits <= p->rsa_max
+		: (p->keys & 1u << word_index(profile_key_words, word)) != 0)
+		return 0;
+	return profile_refuse(why, p, p->where,
+	    "serverkeygen \"%s\": keys does not have it", word);
+}
+
 /* RFC 5280, 4.2.1.12: there is a use that both extensions allow. */
 static int
 check_purpose(struct profile *p, const char *word, struct fail *why)
@@ -223,8 +245,8 @@ profile_check(struct profile *p, struct fail *why)
 	read_usage(p);
 	read_keys(p);
 	if (check_validity(p, why) != 0 || check_ca(p, why) != 0 ||
-	    check_keys(p, why) != 0 || read_purposes(p, why) != 0 ||
-	    check_revocation(p, why) != 0)
+	    check_keys(p, why) != 0 || check_keygen(p, why) != 0 ||
+	    read_purposes(p, why) != 0 || check_revocation(p, why) != 0)
 		return -1;
 	return profile_check_names(p, why);
 }

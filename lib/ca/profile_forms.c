@@ -29,6 +29,9 @@ const char *const profile_key_words[] = {
     NULL,
 };
 
+const char *const profile_keygen_words[] = {"off", "p256", "p384", "p521",
+    "rsa2048", "rsa3072", "rsa4096", "ed25519", "ed448", NULL};
+
 #define KU_SIGNS (KU_DIGITAL_SIGNATURE | KU_NON_REPUDIATION)
 
 /* RFC 5280, 4.2.1.12; RFC 4945, 5.1.3.12; RFC 6402, 2.10; RFC 9336, 3.1. */

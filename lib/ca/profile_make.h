@@ -45,7 +45,8 @@ const char *profile_purpose(const char *word);
 unsigned profile_purpose_usage(const char *word);
 
 extern const char *const profile_usage_words[];
-extern const unsigned profile_usage_bits[];   /* KU_*, in the same order */
-extern const char *const profile_key_words[]; /* by enum key_word */
+extern const unsigned profile_usage_bits[];      /* KU_*, in the same order */
+extern const char *const profile_key_words[];    /* by enum key_word */
+extern const char *const profile_keygen_words[]; /* "off" first */
 
 #endif

@@ -91,6 +91,15 @@ check_subject(const struct settings *s, struct fail *why)
 	return 0;
 }
 
+static int
+check_keygen(const struct settings *s, struct fail *why)
+{
+	if ((s->keygen.key == NULL) == (s->keygen.certificate == NULL))
+		return 0;
+	return fail(why, FAIL_CONFIG, "config",
+	    "%s: keygen: key and certificate go together", s->path);
+}
+
 int
 settings_read(struct settings **settings, const char *path, struct fail *why)
 {
@@ -100,6 +109,7 @@ settings_read(struct settings **settings, const char *path, struct fail *why)
 	if (place(s, path != NULL ? path : path_default(), why) != 0 ||
 	    conf_read(s, &settings_table, s->path, why) != 0 ||
 	    resolve(s, why) != 0 || check_subject(s, why) != 0 ||
+	    check_keygen(s, why) != 0 ||
 	    profiles_read(&s->profiles, s->profiles_path, why) != 0 ||
 	    endpoints_check(s, why) != 0 || own_check(s, why) != 0) {
 		settings_free(s);

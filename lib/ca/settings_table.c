@@ -236,12 +236,10 @@ static const struct conf_key keygen_keys[] = {
     {.name = "key",
 	.type = CONF_STRING,
 	AT(key),
-	.required = true,
 	.text = "PEM file of its private key"},
     {.name = "certificate",
 	.type = CONF_STRING,
 	AT(certificate),
-	.required = true,
 	.text = "PEM file of its certificate, with those above it"},
 };
 

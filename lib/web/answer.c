@@ -6,6 +6,7 @@
 #include "lib/base/log.h"
 
 #define HEX_LEN (2 * SHA256_LEN + 1)
+#define HEAD_MAX 1024
 
 /* RFC 9110, 15. */
 static const char *
@@ -61,6 +62,8 @@ parts_write(struct bytes *out, const struct parts *p)
 {
 	int retry = retry_of(p);
 
+	/* A key may be in it: no copy of it stays behind. */
+	bytes_room(out, HEAD_MAX + p->body.len);
 	bytes_addf(out, "Status: %d %s\r\n", p->status, phrase(p->status));
 	if (p->type != NULL)
 		bytes_addf(out, "Content-Type: %s\r\n", p->type);
@@ -260,5 +263,6 @@ trace_free(struct trace *trace)
 {
 	free(trace->requester);
 	free(trace->subject);
+	free(trace->serial);
 	memset(trace, 0, sizeof(*trace));
 }

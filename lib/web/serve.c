@@ -73,17 +73,22 @@ handle(const struct operation *op, struct live *live, struct edge *e)
 	struct reply rp = {0};
 	struct fail why = {0};
 	struct bytes out = {0};
+	bool done = run(op, live, &rq, &rp, e, &why) == 0, sent = !e->broken;
 
-	if (run(op, live, &rq, &rp, e, &why) == 0) {
+	if (done) {
 		answer_reply(&out, &rq, &rp);
 	} else {
 		answer_record(op, live->ca, &rq, &rp.trace, &why);
 		answer_fail(&out, op, &rq, &why);
 	}
-	if (!e->broken && e->write(e, span_of(&out)) != 0)
+	if (sent && e->write(e, span_of(&out)) != 0) {
+		sent = false;
 		log_write(LOG_LEVEL_INFO,
 		    "the answer was not delivered (request %s)", rq.id);
-	bytes_free(&out);
+	}
+	if (done && !sent && op->lost != NULL)
+		op->lost(live->ca, &rq, &rp.trace);
+	bytes_wipe(&out);
 	bytes_wipe(&rp.body);
 	trace_free(&rp.trace);
 	request_free(&rq);

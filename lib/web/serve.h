@@ -20,6 +20,7 @@
 struct trace {
 	char *requester; /* a validated identity, or NULL */
 	char *subject;   /* as asked for, or NULL */
+	char *serial;    /* of what is lost with the answer, or NULL */
 	bool has_csr, has_key;
 	uint8_t csr_sha256[SHA256_LEN];
 	uint8_t spki_sha256[SHA256_LEN];
@@ -27,11 +28,12 @@ struct trace {
 
 /* What an operation fills in; all zero is an empty 200. */
 struct reply {
-	int status;        /* 0: 200 */
-	int retry;         /* s, for Retry-After; 0: none */
-	const char *type;  /* Content-Type, static; NULL: none */
-	bool base64;       /* the body is sent as base64 with its CTE */
-	struct bytes body; /* before base64 */
+	int status;         /* 0: 200 */
+	int retry;          /* s, for Retry-After; 0: none */
+	const char *type;   /* Content-Type, static or … ; NULL: none */
+	char type_made[80]; /* … this one, made for the answer */
+	bool base64;        /* the body is sent as base64 with its CTE */
+	struct bytes body;  /* before base64; wiped in the end */
 	struct trace trace;
 	const struct bytes
 	    *loaded; /* given: what the operation's load() made */
@@ -52,6 +54,10 @@ struct operation {
 	/* 0, or -1 with `why`: serve answers for it. */
 	int (*run)(struct ca *ca, const struct request *rq, struct reply *rp,
 	    struct fail *why);
+	/* What run() made was not delivered, as far as that can be seen: the
+	 * web server took no answer.  Or NULL. */
+	void (*lost)(
+	    struct ca *ca, const struct request *rq, const struct trace *trace);
 };
 
 /* main(): returns an exit status. */
