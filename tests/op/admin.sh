@@ -72,7 +72,7 @@ like "with who did it" "$(record init requester)" '^operator:.'
 before=$(sha256sum "$T/issuer.key")
 is "init again is harmless" "$(run init)" 0
 like "but warns of a key in a file" "$(cat "$T/err")" 'warning: .* is a file'
-is "and says what is there" "$(grep -c 'already there' "$T/out")" 5
+is "and says what is there" "$(grep -c 'already there' "$T/out")" 6
 is "the key is not replaced" "$(sha256sum "$T/issuer.key")" "$before"
 is "nor recorded again" "$(rows init)" 1
 is "state is closed" "$(stat -c %a "$T/state")" 700
