@@ -54,14 +54,34 @@ hex_of(char out[HEX_LEN], const uint8_t hash[SHA256_LEN], bool have)
 	return out;
 }
 
+/* What the store can judge before there is a certificate: all borrowed. */
+static struct record
+wanted_of(const struct pending *asked, const struct grant *g)
+{
+	struct record r = {
+	    .subject = asked->subject, .owner = g->owner, .device = g->device};
+
+	if (!g->anew)
+		memcpy(r.spki_sha256, g->csr->key.sha256, SHA256_LEN);
+	grant_name_hash(r.subject_hash, g);
+	return r;
+}
+
 static int
 take(struct pending *row, struct ca *ca, const struct grant *g,
     const struct pending *asked, struct fail *why)
 {
 	const struct settings *s = ca->settings;
-	const struct pending_rules rules = {.now = when_now(),
+	const int64_t now = when_now();
+	const struct store_rules issue = ca_rules(ca, g, now);
+	const struct record wanted = wanted_of(asked, g);
+	const struct pending_rules rules = {.now = now,
 	    .keep = s->approval_keep,
-	    .most = s->approval_open};
+	    .most = s->approval_open,
+	    .anew = g->anew,
+	    .again = issue.approval_again,
+	    .wanted = &wanted,
+	    .issue = &issue};
 	char client[HEX_LEN], csr[HEX_LEN], spki[HEX_LEN];
 	struct audit entry = {
 	    .event = "pending",

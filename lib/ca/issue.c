@@ -233,13 +233,10 @@ repeat_window(const struct ca *ca, const struct grant *grant, int64_t now)
 	return grant->secret != 0 ? now : ca->settings->repeat_window;
 }
 
-/* Record it; what goes out is it, or what the winner of a race got. */
-static int
-record(struct bytes *der, struct ca *ca, const struct issuer *issuer,
-    const struct cert *cert, const struct grant *grant, int64_t now,
-    struct fail *why)
+struct store_rules
+ca_rules(const struct ca *ca, const struct grant *grant, int64_t now)
 {
-	const struct store_rules rules = {
+	return (struct store_rules){
 	    .now = now,
 	    .repeat_window = grant->anew ? 0 : repeat_window(ca, grant, now),
 	    .supersede = grant->anew ? ca->settings->repeat_window : 0,
@@ -252,8 +249,18 @@ record(struct bytes *der, struct ca *ca, const struct issuer *issuer,
 	    .secret = grant->secret,
 	    .approval = ca_held(grant),
 	    .approval_keep = ca->settings->approval_keep,
+	    .approval_anew = grant->anew,
 	    .approval_again = grant->anew ? ca->settings->repeat_window : 0,
 	};
+}
+
+/* Record it; what goes out is it, or what the winner of a race got. */
+static int
+record(struct bytes *der, struct ca *ca, const struct issuer *issuer,
+    const struct cert *cert, const struct grant *grant, int64_t now,
+    struct fail *why)
+{
+	const struct store_rules rules = ca_rules(ca, grant, now);
 	struct bytes repeat = {0};
 	struct record r = {0};
 	struct audit entry;

@@ -36,6 +36,10 @@ MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,
  * answer, and the same row while it waits for approval. */
 void ca_request_key(uint8_t key[SHA256_LEN], const struct grant *grant);
 
+/* How the store is to judge it; borrows from the grant. */
+struct store_rules ca_rules(
+    const struct ca *ca, const struct grant *grant, int64_t now);
+
 /*
  * Nobody gets a name of the CA's own chain.  ca_issue() sees to it; asked
  * before policy, so that the answer does not depend on a profile's patterns.

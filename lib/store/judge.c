@@ -193,15 +193,24 @@ judge_device(struct conn *c, const struct record *r,
 }
 
 int
-judge_issue(int64_t *id, struct conn *c, const struct record *r,
+judge_wanted(struct conn *c, const struct record *r,
     const struct store_rules *rules, struct fail *why)
 {
-	if (judge_clock(id, c, rules, why) != 0 ||
-	    judge_serial(c, r, why) != 0 || judge_client(c, rules, why) != 0 ||
+	if (judge_client(c, rules, why) != 0 ||
 	    secret_judge(c, rules, why) != 0 ||
 	    judge_key(c, r, rules, why) != 0 ||
 	    judge_name(c, r, rules, why) != 0 ||
 	    judge_device(c, r, rules, why) != 0)
+		return -1;
+	return 0;
+}
+
+int
+judge_issue(int64_t *id, struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why)
+{
+	if (judge_clock(id, c, rules, why) != 0 ||
+	    judge_serial(c, r, why) != 0 || judge_wanted(c, r, rules, why) != 0)
 		return -1;
 	return 0;
 }

@@ -18,6 +18,9 @@ MUST_CHECK int judge_repeat(struct bytes *der, struct conn *c,
     const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
     int64_t since, int64_t now, struct fail *why);
 
+/* What can be said of a request before there is a certificate. */
+MUST_CHECK int judge_wanted(struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why);
 /* Clock, serial, renewed certificate, secret, key, name, device, quota; `id` is
  * the new row's. */
 MUST_CHECK int judge_issue(int64_t *id, struct conn *c, const struct record *r,

@@ -5,6 +5,7 @@
 
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
+#include "lib/store/judge.h"
 #include "lib/store/pending_row.h"
 #include "lib/store/rows.h"
 
@@ -133,7 +134,9 @@ add(struct conn *c, const struct pending *asked,
 	bool last;
 	int rc = -1;
 
-	if (limits(c, asked, rules, why) != 0 ||
+	if ((rules->wanted != NULL &&
+		judge_wanted(c, rules->wanted, rules->issue, why) != 0) ||
+	    limits(c, asked, rules, why) != 0 ||
 	    db_query(c, SQL_PENDING_LAST, &last, NULL, 0, why) != 0)
 		return -1;
 	p.id = last ? db_number(c, SQL_PENDING_LAST, 0) + 1 : 1;
@@ -149,7 +152,8 @@ add(struct conn *c, const struct pending *asked,
 
 static int
 look_first(struct pending *row, bool *found, struct store *store,
-    const struct pending *asked, int64_t now, struct fail *why)
+    const struct pending *asked, const struct pending_rules *rules,
+    struct fail *why)
 {
 	struct conn *c;
 	int rc;
@@ -158,7 +162,7 @@ look_first(struct pending *row, bool *found, struct store *store,
 	*found = false;
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = pending_look(row, found, c, asked->request_key, now, why);
+	rc = pending_look(row, found, c, asked->request_key, rules, why);
 	db_rollback(c);
 	return rc;
 }
@@ -170,16 +174,14 @@ take_rows(struct pending *row, bool *found, struct conn *c,
 {
 	bool again;
 
-	if (pending_look(row, found, c, asked->request_key, rules->now, why) !=
-	    0)
+	if (pending_look(row, found, c, asked->request_key, rules, why) != 0)
 		return -1;
 	if (*found)
 		return 0;
 	if (sweep(c, rules->now, why) != 0 ||
 	    add(c, asked, rules, entry, why) != 0)
 		return -1;
-	return pending_look(
-	    row, &again, c, asked->request_key, rules->now, why);
+	return pending_look(row, &again, c, asked->request_key, rules, why);
 }
 
 int
@@ -191,7 +193,7 @@ store_pending_take(struct store *store, struct pending *row,
 	bool found;
 	int rc;
 
-	if (look_first(row, &found, store, asked, rules->now, why) != 0)
+	if (look_first(row, &found, store, asked, rules, why) != 0)
 		return -1;
 	if (found)
 		return db_sync(store->db, why);

@@ -47,17 +47,25 @@ void pending_free(struct pending *p); /* contents, then zero */
 
 struct pending_rules {
 	int64_t now;
-	int64_t keep; /* s */
-	int most;     /* open ones of one holder */
+	int64_t keep;  /* s */
+	int most;      /* open ones of one holder */
+	bool anew;     /* answers are made anew (serverkeygen), … */
+	int64_t again; /* … for so many s after the first without asking */
+	/* What would be issued, but for what only the token knows, and how: who
+	 * would be refused is not made to wait.  NULL: not looked at. */
+	const struct record *wanted;
+	const struct store_rules *issue;
 };
 
 /*
  * What is known of the request `asked`; a new open row when that is nothing
  * any more.  `row` is given and, when its state is PENDING_ISSUED, has the
- * certificate in `der`: one that is revoked or at its end counts as nothing.
+ * certificate in `der`: one that is revoked or at its end counts as nothing,
+ * and one made anew does after `again`.
  * All synced.  `asked` needs no id, state or times, `entry` ("pending") is
  * completed by the caller and used for a new row alone.  Fails: FAIL_LIMIT
- * "pending-limit"; FAIL_BUSY "disk-full", "db-…".
+ * "pending-limit"; FAIL_BUSY "disk-full", "db-…"; with `wanted` as store_issue()
+ * does.
  */
 MUST_CHECK int store_pending_take(struct store *store, struct pending *row,
     const struct pending *asked, const struct pending_rules *rules,

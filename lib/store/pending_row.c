@@ -145,9 +145,26 @@ pending_audit(struct conn *c, const struct audit *said, const struct pending *p,
 
 /* ---- looking up --------------------------------------------------------- */
 
-/* The certificate that an issued one got, if it is still good. */
+/* An answer that got lost on its way is revoked for that, or because the next
+ * one takes its place: it may be made anew all the same. */
+static bool
+is_good(const struct record *r, const struct pending *p,
+    const struct pending_rules *rules)
+{
+	bool good = r->status == STORE_GOOD && r->not_after >= rules->now;
+	bool lost =
+	    r->status == STORE_REVOKED &&
+	    (r->reason == REASON_CESSATION || r->reason == REASON_SUPERSEDED);
+
+	if (!rules->anew)
+		return good;
+	return (good || lost) && p->changed + rules->again > rules->now;
+}
+
+/* The certificate that an issued one got, if it still counts. */
 static int
-issued_read(struct pending *p, struct conn *c, int64_t now, struct fail *why)
+issued_read(struct pending *p, struct conn *c,
+    const struct pending_rules *rules, struct fail *why)
 {
 	struct record r;
 	bool found;
@@ -160,7 +177,7 @@ issued_read(struct pending *p, struct conn *c, int64_t now, struct fail *why)
 	if (!found)
 		return 0;
 	record_read(&r, c, SQL_CERT_SHA256);
-	if (r.status == STORE_GOOD && r.not_after >= now)
+	if (is_good(&r, p, rules))
 		bytes_add(&p->der, r.der.data, r.der.len);
 	record_free(&r);
 	return 0;
@@ -175,7 +192,8 @@ is_over(const struct pending *p, int64_t now)
 
 int
 pending_look(struct pending *p, bool *found, struct conn *c,
-    const uint8_t key[SHA256_LEN], int64_t now, struct fail *why)
+    const uint8_t key[SHA256_LEN], const struct pending_rules *rules,
+    struct fail *why)
 {
 	const enum sql q = SQL_PENDING_FIND;
 	int rc = db_query(c, q, found,
@@ -187,8 +205,8 @@ pending_look(struct pending *p, bool *found, struct conn *c,
 		return rc;
 	pending_read(p, c, q);
 	if (p->state == PENDING_ISSUED)
-		rc = issued_read(p, c, now, why);
-	if (rc == 0 && !is_over(p, now))
+		rc = issued_read(p, c, rules, why);
+	if (rc == 0 && !is_over(p, rules->now))
 		return 0;
 	*found = false;
 	pending_free(p);
@@ -201,6 +219,9 @@ int
 pending_judge(int64_t *id, struct bytes *again, struct conn *c,
     const struct record *r, const struct store_rules *rules, struct fail *why)
 {
+	const struct pending_rules looked = {.now = rules->now,
+	    .anew = rules->approval_anew,
+	    .again = rules->approval_again};
 	struct pending p;
 	bool found;
 	int rc = 0;
@@ -208,7 +229,7 @@ pending_judge(int64_t *id, struct bytes *again, struct conn *c,
 	*id = 0;
 	if (!rules->approval)
 		return 0;
-	if (pending_look(&p, &found, c, r->request_key, rules->now, why) != 0)
+	if (pending_look(&p, &found, c, r->request_key, &looked, why) != 0)
 		return -1;
 	if (!found || p.state == PENDING_OPEN)
 		rc = fail(why, FAIL_PENDING, "approval",
@@ -216,9 +237,7 @@ pending_judge(int64_t *id, struct bytes *again, struct conn *c,
 	else if (p.state == PENDING_DENIED)
 		rc = fail(why, FAIL_DENIED, "approval-denied",
 		    "the request was denied");
-	else if (p.state == PENDING_APPROVED ||
-		 (rules->approval_again > 0 &&
-		     p.changed + rules->approval_again > rules->now))
+	else if (p.state == PENDING_APPROVED || rules->approval_anew)
 		*id = p.id;
 	else
 		bytes_add(again, p.der.data, p.der.len);

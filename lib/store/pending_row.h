@@ -19,10 +19,12 @@ MUST_CHECK int pending_change(
 MUST_CHECK int pending_audit(struct conn *c, const struct audit *said,
     const struct pending *p, struct fail *why);
 
-/* `found`: a row of this request key that still means something at `now`; an
- * issued one does while its certificate, then in p->der, is good. */
+/* `found`: a row of this request key that still means something.  An issued
+ * one, with its certificate in p->der, does while that is good; when answers
+ * are made anew, while another may be. */
 MUST_CHECK int pending_look(struct pending *p, bool *found, struct conn *c,
-    const uint8_t key[SHA256_LEN], int64_t now, struct fail *why);
+    const uint8_t key[SHA256_LEN], const struct pending_rules *rules,
+    struct fail *why);
 
 /*
  * With rules->approval: may `r` be issued?  `id` is the approved row's, which

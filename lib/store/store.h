@@ -88,8 +88,8 @@ struct store_rules {
 	int64_t secret; /* id of the one-time secret shown: used up; 0: none */
 	bool approval;  /* only what was approved of (pending.h) */
 	int64_t approval_keep;  /* s that it is remembered then */
-	int64_t approval_again; /* s that its answer may be made anew; 0: the
-	                           recorded one comes again */
+	bool approval_anew;     /* its answers are made anew, … */
+	int64_t approval_again; /* … for so many s after the first */
 };
 
 /*

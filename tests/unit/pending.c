@@ -232,15 +232,17 @@ answer_made_anew_needs_no_second_approval_for_a_while(void **state)
 	struct store *store = store_made();
 	struct store_rules rules = rules_at(T0 + 2);
 	struct bytes repeat = {0};
+	const struct audit lost = {.event = "revoke"};
 	struct pending asked;
 	struct record r[3];
+	bool changed;
 	struct fail why = {0};
 
 	(void)state;
 	ask_make(&asked, 1, "pump");
 	assert_int_equal(state_at(store, &asked, T0), PENDING_OPEN);
 	assert_true(decided(store, 1, PENDING_APPROVED, T0 + 1));
-	rules.approval = rules.key_reuse = true;
+	rules.approval = rules.approval_anew = rules.key_reuse = true;
 	rules.approval_keep = WEEK;
 	rules.approval_again = 3600;
 	rules.repeat_window = 0;
@@ -251,9 +253,16 @@ answer_made_anew_needs_no_second_approval_for_a_while(void **state)
 	assert_int_equal(record_issue(store, &repeat, &r[1], &rules, &why), 0);
 	assert_int_equal(repeat.len, 0);
 	assert_int_equal(events("issue"), 2);
-	rules.now += 3600;
+	/* One that was lost on its way does not count. */
+	assert_int_equal(store_revoke(store, &changed, r[1].serial,
+			     REASON_CESSATION, T0, &lost, &why),
+	    0);
+	rules.now += 3000;
 	assert_int_equal(record_issue(store, &repeat, &r[2], &rules, &why), 0);
-	assert_int_equal(repeat.len, r[1].der.len);
+	assert_int_equal(repeat.len, 0);
+	rules.now += 3600;
+	assert_int_equal(record_issue(store, &repeat, &r[2], &rules, &why), -1);
+	assert_string_equal(why.reason, "approval");
 	for (unsigned i = 0; i < 3; i++)
 		record_free(&r[i]);
 	bytes_free(&repeat);
