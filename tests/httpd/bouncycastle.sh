@@ -35,4 +35,16 @@ ok "simplereenroll: the certificate's own encoding" bc simplereenroll "$here" \
 ok "both are listed" sh -c "[ \$('$BUILDDIR/bin/microca' \
 	-c '$DEMO/etc/microca.conf' list --subject CN=bc-renew --format csv |
 	tail -n +2 | wc -l) = 3 ]"
+
+# ---- a one-time secret in HTTP Basic
+ok "an endpoint that takes secrets" demo_secrets
+secret=$(secret_of bc-once)
+ok "a wrong secret is refused" sh -c "! java BcEst simpleenroll \
+	localhost:$((PORT + 3)) ca='$DEMO/root.pem' user='bc-once:2${secret#?}' \
+	cn=bc-once"
+ok "simpleenroll with a secret" bc simpleenroll "localhost:$((PORT + 3))" \
+	ca="$DEMO/root.pem" user="bc-once:$secret" cn=bc-once
+is "it is used up" \
+	"$(admin secret list --device bc-once --csv | tail -n 1 | cut -d, -f2)" \
+	'"used"'
 done_testing

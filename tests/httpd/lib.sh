@@ -34,6 +34,32 @@ demo_start() {
 	fi
 }
 
+# A fourth endpoint, "either", which takes secrets and certificates; and what
+# a device shows there: secret_of DEVICE.
+demo_secrets() {
+	awk -v port="$((PORT + 3))" '
+		/^endpoints = \(/ { inside = 1 }
+		inside && /^\);/ {
+			print ", { name = \"either\"; port = " port ";"
+			print "profile = \"device\"; auth = \"either\";"
+			print "allow = ( { own = (\"device\"); },"
+			print "{ secret = true; } ); }"
+			inside = 0
+		}
+		{ print }' "$DEMO/etc/microca.conf" >"$T/microca.conf" &&
+		cat "$T/microca.conf" >"$DEMO/etc/microca.conf" &&
+		quick >>"$T/quickstart.log" 2>&1 || return 1
+	# The programs see a new configuration within a second or so.
+	local end=$((SECONDS + 20))
+	until [ "$(est 3 cacerts)" = 200 ] &&
+		[ "$(post 3 simpleenroll /dev/null)" = 401 ] &&
+		[ "$(post 3 simplereenroll /dev/null)" = 401 ]; do
+		[ "$SECONDS" -lt "$end" ] || return 1
+		sleep 0.1
+	done
+}
+secret_of() { admin secret add either "$1" 2>/dev/null; }
+
 # ok NAME COMMAND...: what the command prints is shown when it fails.
 ok() {
 	local name=$1 out

@@ -25,4 +25,21 @@ renew() {
 ok "pki --est: simplereenroll" renew
 is "… the certificate" "$(openssl x509 -in "$T/re.pem" -noout -subject)" \
 	"subject=CN = dev-swan"
+
+# ---- a one-time secret in HTTP Basic
+ok "an endpoint that takes secrets" demo_secrets
+secret=$(secret_of swan-once)
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 \
+	-out "$T/once.key" 2>/dev/null
+openssl req -new -key "$T/once.key" -subj /CN=swan-once -out "$T/once.csr"
+once() {
+	pki --est --url "https://localhost:$((PORT + 3))" --in "$T/once.csr" \
+		--cacert "$DEMO/root.pem" --cacert "$DEMO/intermediate.pem" \
+		--userpass "swan-once:$1" --outform pem >"$T/once.pem"
+}
+wrong() { ! once "$@"; }
+ok "pki --est --userpass: a wrong secret is refused" wrong "2${secret#?}"
+ok "pki --est --userpass: the right one" once "$secret"
+is "… the certificate" "$(openssl x509 -in "$T/once.pem" -noout -subject)" \
+	"subject=CN = swan-once"
 done_testing
