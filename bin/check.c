@@ -11,6 +11,7 @@
 
 #include "bin/check.h"
 #include "lib/base/when.h"
+#include "lib/ca/keygen.h"
 #include "lib/key/pkcs11uri.h"
 
 static void
@@ -191,6 +192,20 @@ users_test(struct check *c, struct fail *why)
 	return 0;
 }
 
+/* Who signs what serverkeygen encrypts, where somebody does. */
+static int
+keygen_test(struct check *c, struct fail *why)
+{
+	struct keygen_signer signer;
+
+	if (c->settings->keygen.key == NULL)
+		return 0;
+	if (keygen_signer_read(&signer, c->settings, when_now(), why) != 0)
+		return -1;
+	keygen_signer_free(&signer);
+	return 0;
+}
+
 enum want { WANT_KEY = 1, WANT_CHAIN = 2 };
 
 static const struct {
@@ -207,6 +222,7 @@ static const struct {
     {"what is published is in step", published_test, WANT_CHAIN},
     {"the web server's certificate and key fit", server_test, 0},
     {"the web server's users are known", users_test, 0},
+    {"keys that are encrypted can be signed", keygen_test, 0},
 };
 
 /* Those to come: one that could not issue is told while there is time. */

@@ -10,6 +10,7 @@
 #define MICROCA_MULTIPART_H
 
 #include "lib/base/bytes.h"
+#include "lib/wire/request.h"
 
 #define MULTIPART_BOUNDARY_LEN 33 /* with its NUL */
 
@@ -43,9 +44,8 @@ MUST_CHECK int multipart_read(struct multipart_body parts[MULTIPART_PARTS],
     const char *type, struct span body, struct fail *why);
 void multipart_free(struct multipart_body parts[MULTIPART_PARTS]);
 
-/* Is `type` that media type ("type/subtype"), whatever its parameters? */
-bool media_type_is(const char *type, const char *wanted);
-/* A parameter's value (unquoted), or NULL.  The caller frees. */
+/* A media type's parameter (unquoted), or NULL; media_type_is() is request.h's.
+ * The caller frees. */
 char *media_type_parameter(const char *type, const char *name);
 
 #endif

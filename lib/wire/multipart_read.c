@@ -21,20 +21,6 @@ is_blank(char c)
 
 /* ---- media types (RFC 9110, 8.3.1) --------------------------------------- */
 
-bool
-media_type_is(const char *type, const char *wanted)
-{
-	size_t len = strlen(wanted);
-
-	while (is_blank(*type))
-		type++;
-	if (strncasecmp(type, wanted, len) != 0)
-		return false;
-	for (type += len; is_blank(*type); type++)
-		;
-	return *type == '\0' || *type == ';';
-}
-
 /* A token or quoted-string off the front of `p`, appended to `out` (which may
  * be NULL).  NULL: it has no end. */
 static const char *

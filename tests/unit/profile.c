@@ -187,6 +187,17 @@ a_profile_that_breaks_a_rule_is_refused_with_the_rule(void **state)
 	    {"validity = \"90d\"; crl_urls = \"http://x/%n\";" CN, "not of"},
 	    {"validity = \"90d\"; issuer_urls = \"ftp://x/\";" CN, "not of"},
 	    {"validity = \"90d\"; ocsp_urls = \"ldap://x/\";" CN, "not of"},
+	    {"validity = \"90d\"; keys = \"p384\"; "
+	     "serverkeygen = \"p256\";" CN,
+		"serverkeygen \"p256\": keys does not have it"},
+	    {"validity = \"90d\"; keys = (\"rsa2048\", \"rsa3072\"); "
+	     "serverkeygen = \"rsa4096\";" CN,
+		"serverkeygen \"rsa4096\": keys does not have it"},
+	    {"validity = \"90d\"; serverkeygen = \"on\";" CN,
+		"key 'profiles[0].serverkeygen': unknown word"},
+	    {"validity = \"90d\"; ca = true; key_usage = \"keyCertSign\"; "
+	     "serverkeygen = \"p256\";" CN,
+		"serverkeygen makes no keys for CAs"},
 	    {"validity = \"90d\"; no_rev_avail = true; "
 	     "crl_urls = \"http://x/\";" CN,
 		"RFC 9608, 3: no_rev_avail excludes"},

@@ -265,8 +265,10 @@ what_is_not_said_has_its_default(void **state)
 	assert_int_equal(e->auth, AUTH_CERTIFICATE);
 	assert_int_equal(e->allow.n, 0);
 	assert_false(e->lenient);
+	/* RFC 7030, 6: all but server-side key generation. */
 	for (size_t i = 0; operation_names[i] != NULL; i++)
-		assert_true(endpoint_operation(e, operation_names[i]));
+		assert_int_equal(endpoint_operation(e, operation_names[i]),
+		    strcmp(operation_names[i], "serverkeygen") != 0);
 	settings_free(s);
 }
 
@@ -342,6 +344,13 @@ a_mistake_is_refused_with_its_line(void **state)
 		":3: endpoint 'device': RFC 7030, 3.7: auth \"none\""},
 	    {EP(DEVICE "auth = \"none\"; operations = (\"simplereenroll\");"),
 		":3: endpoint 'device': RFC 7030, 3.7: auth \"none\""},
+	    {EP(DEVICE "auth = \"none\"; operations = (\"serverkeygen\");"),
+		":3: endpoint 'device': RFC 7030, 3.7: auth \"none\""},
+	    {EP(DEVICE "operations = (\"serverkeygen\");"),
+		":3: endpoint 'device': operations has serverkeygen, which "
+		"profile "},
+	    {CA "keygen = { key = \"a.key\"; }; endpoints = ();",
+		"keygen: key and certificate go together"},
 	    {EP(DEVICE "auth = \"none\"; operations = (\"cacerts\"); "
 		       "allow = ( { own = \"ra\"; } );"),
 		":3: endpoint 'device': auth \"none\" has no use for allow"},
