@@ -5,7 +5,8 @@
  * that alone: a wrong secret and an unknown device take the same way.  It is
  * bound to an endpoint and a device name, ends with its time or by revocation,
  * and is used up by the transaction that records the certificate it opened
- * (store_rules.secret), never by a request that failed.
+ * (store_rules.secret), never by a request that failed.  An answer that is made
+ * anew (store_rules.supersede) may take the place of the one it opened.
  */
 #ifndef MICROCA_STORE_SECRET_H
 #define MICROCA_STORE_SECRET_H

@@ -128,6 +128,60 @@ it_is_used_up_with_the_certificate(void **state)
 	store_free(store);
 }
 
+/* The reason word, or NULL, of a request whose answers are made anew. */
+static const char *
+issue_anew_by(struct store *store, int64_t secret, unsigned n, const char *csr)
+{
+	struct store_rules rules = rules_at(T0);
+	struct bytes repeat = {0};
+	struct fail why = {0};
+	struct record r;
+	char *key = str_fmt("k%u", n);
+	int rc;
+
+	record_make(&r, n, "secret:device/x", "pump-1", key);
+	digest(r.request_key, "request", csr);
+	rules.secret = secret;
+	rules.repeat_window = 0;
+	rules.supersede = rules.now;
+	rc = record_issue(store, &repeat, &r, &rules, &why);
+	assert_int_equal(repeat.len, 0);
+	record_free(&r);
+	free(key);
+	return rc == 0 ? NULL : why.reason;
+}
+
+static void
+an_answer_made_anew_takes_the_old_one_s_place(void **state)
+{
+	struct store *store = store_made();
+	struct fail why = {0};
+	const struct audit revoke = {.event = "revoke"};
+	int64_t id = secret_added(store, "device", "pump-1", "s1", T0 + DAY);
+	char serial[41];
+	bool changed;
+
+	(void)state;
+	assert_null(issue_anew_by(store, id, 1, "csr"));
+	assert_null(issue_anew_by(store, id, 2, "csr"));
+	assert_string_equal(issue_anew_by(store, id, 3, "other"), "auth");
+	assert_int_equal(number_of("SELECT count(*) FROM certificate"), 2);
+	assert_int_equal(
+	    number_of("SELECT count(*) FROM certificate WHERE status = 0"), 1);
+	/* One that was seen to be lost, and one that was taken away. */
+	(void)snprintf(serial, sizeof(serial), "%040X", 2U);
+	assert_int_equal(store_revoke(store, &changed, serial, REASON_CESSATION,
+			     T0, &revoke, &why),
+	    0);
+	assert_null(issue_anew_by(store, id, 4, "csr"));
+	(void)snprintf(serial, sizeof(serial), "%040X", 4U);
+	assert_int_equal(store_revoke(store, &changed, serial,
+			     REASON_KEY_COMPROMISE, T0, &revoke, &why),
+	    0);
+	assert_string_equal(issue_anew_by(store, id, 5, "csr"), "auth");
+	store_free(store);
+}
+
 static void
 what_is_refused_uses_nothing_up(void **state)
 {
@@ -491,6 +545,7 @@ main(void)
 	    ROW(a_secret_is_found_by_its_hash_alone),
 	    ROW(a_new_one_takes_the_place_of_an_unused_one),
 	    ROW(it_is_used_up_with_the_certificate),
+	    ROW(an_answer_made_anew_takes_the_old_one_s_place),
 	    ROW(what_is_refused_uses_nothing_up),
 	    ROW(an_ended_one_opens_nothing),
 	    ROW(revoking_knows_a_number_or_a_device),
