@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/base/when.h"
 #include "lib/net/keep_status.h"
@@ -33,6 +34,8 @@ worse(int a, int b)
 /* A status of this struct certificate: how the command ends for it. */
 typedef int each(struct client *client, const struct certificate *cert,
     struct source *source, struct fail *why);
+
+static each status_one;
 
 static int
 one(struct client *client, const struct certificate *cert, each *run)

@@ -32,7 +32,7 @@ struct certificate {
 	char *subject;
 	struct conf_strings san;
 	char *key_type, *key_uri, *module, *pin_file;
-	int hash; /* index: "", sha256, sha384, sha512 */
+	int hash; /* index: key, sha256, sha384, sha512 */
 	bool key_reuse;
 	char *auth_cert, *auth_key;
 	int64_t renew_before, ask_again;

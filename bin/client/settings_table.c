@@ -108,7 +108,7 @@ static const struct conf_table server_table = {
 static const char *const key_type_words[] = {
     "p256", "p384", "p521", "rsa2048", "rsa3072", "rsa4096", NULL};
 static const char *const hash_words[] = {
-    "", "sha256", "sha384", "sha512", NULL};
+    "key", "sha256", "sha384", "sha512", NULL};
 
 static const struct conf_key certificate_keys[] = {
     {.name = "name",
@@ -147,8 +147,8 @@ static const struct conf_key certificate_keys[] = {
 	.type = CONF_WORD,
 	AT(hash),
 	.words = hash_words,
-	.fallback = "\"\"",
-	.text = "hash of the request's signature; empty: the key's own"},
+	.fallback = "\"key\"",
+	.text = "hash of the request's signature; \"key\": the key's own"},
     {.name = "key_uri",
 	.type = CONF_STRING,
 	AT(key_uri),
