@@ -56,21 +56,24 @@ option_take(struct options *o, int argc, char **argv, int *i, struct fail *why)
 	if (equals != NULL)
 		*equals = '\0';
 	own = own_find(word, strncmp(word, "--", 2) == 0 ? word + 2 : NULL);
-	if (own == NULL && strncmp(word, "--", 2) == 0)
-		key = flag_find(word + 2);
-	if (own == NULL && key == NULL)
-		return fail(
-		    why, FAIL_CONFIG, "usage", "unknown option %s", word);
-	flag = own != NULL ? own->flag : key->type == CONF_BOOL;
+	if (own != NULL) {
+		flag = own->flag;
+	} else {
+		key = strncmp(word, "--", 2) == 0 ? flag_find(word + 2) : NULL;
+		if (key == NULL)
+			return fail(why, FAIL_CONFIG, "usage",
+			    "unknown option %s", word);
+		flag = key->type == CONF_BOOL;
+	}
 	if (value == NULL && !flag && *i + 1 < argc)
 		value = argv[++*i];
 	if (value == NULL && !flag)
 		return fail(
 		    why, FAIL_CONFIG, "usage", "%s wants a value", word);
-	if (key != NULL)
+	if (own == NULL)
 		return flag_add(
 		    &o->flags, key, value != NULL ? value : "true", why);
-	if (own->flag)
+	if (flag)
 		*(bool *)((char *)o + own->offset) = true;
 	else
 		*(const char **)(void *)((char *)o + own->offset) = value;
