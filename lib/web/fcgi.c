@@ -16,6 +16,8 @@
 
 #include <fcgiapp.h>
 
+#include <openssl/crypto.h>
+
 #include "lib/base/log.h"
 #include "lib/base/when.h"
 
@@ -148,17 +150,22 @@ fcgi_read(struct edge *e, void *buf, size_t size, double until)
 	return FCGX_GetStr(buf, (int)size, in);
 }
 
-/* Closing the streams sends all and END_REQUEST in as few writes as can be. */
+/* Closing the streams sends all and END_REQUEST in as few writes as can be.
+ * libfcgi's own buffer is wiped before it is freed: a key may be in it. */
 static int
 fcgi_write(struct edge *e, struct span answer)
 {
 	struct fcgi *f = (struct fcgi *)e;
+	FCGX_Stream *out = f->rq.out;
+	unsigned char *buffer = out->wrNext, *end = out->stop;
+	int len = (int)answer.len;
+	int rc = FCGX_PutStr((const char *)answer.data, len, out) == len &&
+	                 FCGX_FClose(f->rq.err) == 0 && FCGX_FClose(out) == 0
+	             ? 0
+	             : -1;
 
-	if (FCGX_PutStr((const char *)answer.data, (int)answer.len,
-		f->rq.out) != (int)answer.len)
-		return -1;
-	return FCGX_FClose(f->rq.err) == 0 && FCGX_FClose(f->rq.out) == 0 ? 0
-	                                                                  : -1;
+	OPENSSL_cleanse(buffer, (size_t)(end - buffer));
+	return rc;
 }
 
 struct edge *
