@@ -468,11 +468,27 @@ say_former(const struct signer *active, const struct signer *former,
 	    why->reason, active->issuer->serial, former->issuer->serial);
 }
 
+/* Who stands in, if anybody can. */
+static struct signer *
+former_find(
+    struct ca *ca, struct signer *active, int64_t now, const struct fail *why)
+{
+	struct fail other = {0};
+
+	for (struct signer *s = active; s-- > ca->signer;)
+		if (authority_usable(s->issuer->authority, now, &other) == 0 &&
+		    can_sign(ca, s, &other)) {
+			say_former(active, s, why);
+			return s;
+		}
+	return active;
+}
+
 int
 ca_signer(struct signer **signer, struct ca *ca, int64_t now, struct fail *why)
 {
 	struct signer *active = ca->signer;
-	struct fail other = {0};
+	struct fail key = {0};
 
 	if (ca->issuers == NULL) {
 		*why = ca->issuers_why;
@@ -483,15 +499,8 @@ ca_signer(struct signer **signer, struct ca *ca, int64_t now, struct fail *why)
 	if (authority_usable(active->issuer->authority, now, why) != 0)
 		return -1;
 	*signer = active;
-	if (can_sign(ca, active, why))
-		return 0;
-	for (struct signer *s = active; s-- > ca->signer;)
-		if (authority_usable(s->issuer->authority, now, &other) == 0 &&
-		    can_sign(ca, s, &other)) {
-			say_former(active, s, why);
-			*why = (struct fail){0};
-			*signer = s;
-			return 0;
-		}
-	return -1;
+	if (ca->key != NULL && active > ca->signer &&
+	    !can_sign(ca, active, &key))
+		*signer = former_find(ca, active, now, &key);
+	return 0;
 }

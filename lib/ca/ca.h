@@ -72,9 +72,10 @@ void ca_drop(struct ca *ca); /* NULL is fine */
 /*
  * What issues at `now`: the active generation.  When its key cannot be used,
  * the last one before it that is valid still and whose key can: certificates
- * of both are good, so that is better than none; the log says so.  Fails:
- * what the active one says: FAIL_BUSY "issuer-absent", "issuer-cert",
- * "issuer-time", "clock", "issuer-key", "token-…".  Borrowed from the ca.
+ * of both are good, so that is better than none; the log says so.  A key that
+ * nobody stands in for is no failure here: ca_key_ok() tells.  Borrowed from
+ * the ca.  Fails: FAIL_BUSY "issuer-absent", "issuer-cert", "issuer-time",
+ * "clock".
  */
 MUST_CHECK int ca_signer(
     struct signer **signer, struct ca *ca, int64_t now, struct fail *why);

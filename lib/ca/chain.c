@@ -63,13 +63,14 @@ issuer_find(const STACK_OF(X509) * pool, const EVP_PKEY *key)
 	return best;
 }
 
-/* 3: a root that is named; 2: leads on; 1: a root. */
+/* Where roots are named, a chain by way of a cross certificate is better than
+ * one to a root that is none of them. */
 static int
 worth(X509 *above, const STACK_OF(X509) * roots)
 {
 	if (!self_signed(above))
 		return 2;
-	return has(roots, above) ? 3 : 1;
+	return roots == NULL || has(roots, above) ? 3 : 1;
 }
 
 static X509 *

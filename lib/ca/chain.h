@@ -10,8 +10,8 @@
 
 /*
  * From the youngest certificate in `pool` that is for `key` up to a self-signed
- * root.  Where several lead on, a root of `roots` is preferred, then any that
- * is none, then any root.  Signatures are verified, nothing else is checked.
+ * root.  Where several lead on, a root of `roots` (NULL: any) is preferred, then
+ * one that is no root, then any.  Signatures are verified, nothing else is checked.
  * The caller frees.  Fails: FAIL_DENIED "issuer-key" (none is for `key`),
  * "issuer-cert" (a link is missing; too long).
  */

@@ -10,6 +10,8 @@
 #include "lib/wire/name.h"
 #include "lib/wire/san.h"
 
+#define OPENING_WAIT 2.0 /* s, as a signature waits */
+
 /* ---- certify ------------------------------------------------------------ */
 
 /* The CA's own names are nobody else's. */
@@ -59,6 +61,8 @@ sign_checked(X509 *x509, struct ca *ca, struct signer *signer,
 	EVP_PKEY *before = NULL, *after = NULL;
 	int rc = -1;
 
+	if (signer->key != NULL)
+		key_settle(signer->key, OPENING_WAIT);
 	if (ca_key_ok(&before, ca, signer, why) == 0 &&
 	    key_sign_cert(signer->key, x509, profile_hash(p), why) == 0 &&
 	    ca_key_ok(&after, ca, signer, why) == 0)
@@ -239,7 +243,7 @@ ca_rules(const struct ca *ca, const struct grant *grant, int64_t now)
 	return (struct store_rules){
 	    .now = now,
 	    .repeat_window = grant->anew ? 0 : repeat_window(ca, grant, now),
-	    .supersede = grant->anew ? ca->settings->repeat_window : 0,
+	    .supersede = grant->anew ? repeat_window(ca, grant, now) : 0,
 	    .clock_slack = ca->settings->clock_slack,
 	    .max_live = grant->profile->max_live,
 	    .key_reuse = grant->profile->key_reuse,
@@ -250,7 +254,7 @@ ca_rules(const struct ca *ca, const struct grant *grant, int64_t now)
 	    .approval = ca_held(grant),
 	    .approval_keep = ca->settings->approval_keep,
 	    .approval_anew = grant->anew,
-	    .approval_again = grant->anew ? ca->settings->repeat_window : 0,
+	    .approval_again = grant->anew ? repeat_window(ca, grant, now) : 0,
 	};
 }
 

@@ -302,6 +302,17 @@ key_ready(struct key *key, double wait, struct fail *why)
 	return rc;
 }
 
+void
+key_settle(struct key *key, double wait)
+{
+	double until = when_clock() + wait;
+
+	pthread_mutex_lock(&key->lock);
+	while (key->state == STATE_OPENING && when_clock() < until)
+		wait_until(key, until);
+	pthread_mutex_unlock(&key->lock);
+}
+
 int
 key_state(struct key *key, struct fail *why)
 {

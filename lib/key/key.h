@@ -39,6 +39,9 @@ MUST_CHECK int key_open(
  * help.  FAIL_BUSY "token-absent", "token-pin", "token-key", "token-module",
  * "token-session"; FAIL_BROKEN "sign-check". */
 MUST_CHECK int key_ready(struct key *key, double wait, struct fail *why);
+/* An opening that runs is waited for, `wait` s at most; a back-off between two
+ * is not. */
+void key_settle(struct key *key, double wait);
 /* The configuration changed: drain, close, open the new place; nothing when
  * it is the old one and usable.  FAIL_CONFIG as key_open(): all stays. */
 MUST_CHECK int key_move(

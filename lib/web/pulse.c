@@ -20,27 +20,24 @@ word_of(int rc, const struct fail *why)
 static void
 signing_take(struct pulse *p, struct ca *ca, int64_t now)
 {
-	const struct authority *active = ca_authority(ca, now);
 	struct fail key = {0}, issuer = {0};
 	struct signer *signer = NULL;
-	int rc = 0;
+	EVP_PKEY *public = NULL;
+	bool former = false;
+	int rc;
 
-	if (active == NULL) {
-		p->issuer = word_of(-1, &ca->issuers_why);
-	} else if (authority_usable(active, now, &issuer) != 0) {
-		p->issuer = word_of(-1, &issuer);
-	} else if (ca->key != NULL) {
-		rc = ca_signer(&signer, ca, now, &key);
-		p->issuer =
-		    str_dup(rc == 0 && signer->issuer->authority != active
-				? "issuer-former"
-				: "ok");
-	} else {
-		p->issuer = str_dup("ok");
-	}
-	if (signer == NULL && ca->key != NULL && key.kind == FAIL_NONE)
+	rc = ca_signer(&signer, ca, now, &issuer);
+	if (rc == 0)
+		former = signer->issuer != issuers_active(ca->issuers, now);
+	p->issuer = former ? str_dup("issuer-former") : word_of(rc, &issuer);
+	if (ca->key == NULL)
+		rc = 0;
+	else if (signer != NULL)
+		rc = ca_key_ok(&public, ca, signer, &key);
+	else
 		rc = key_state(ca->key, &key);
 	p->key = word_of(rc, &key);
+	EVP_PKEY_free(public);
 }
 
 /* The keys of those to come: the first that is not usable. */

@@ -11,6 +11,7 @@ if ! command -v softhsm2-util >/dev/null || ! softhsm_find; then
 	exit 0
 fi
 ca_make softhsm
+chmod 750 "$T/run"
 
 run() {
 	admin "$@" >"$T/out" 2>"$T/err"
@@ -58,6 +59,8 @@ key_add() {
 	"$BUILDDIR/bin/microca" -c "$T/$1.conf" init >>"$T/setup.log" 2>&1 &&
 		"$BUILDDIR/bin/microca" -c "$T/$1.conf" csr -o "$T/$1.csr"
 }
+# What check finds, but for the web server that is not there.
+check() { admin check | grep ^FAIL | grep -v "the web server's cert"; }
 uri() { echo "pkcs11:token=op-test;object=$1"; }
 
 # ---- who asks all the time --------------------------------------------------
@@ -86,6 +89,7 @@ hammer_stop() {
 		"$(grep -v '^[0-9]* 0 200 $' "$T/hammer.log")" ""
 }
 reenroll() { # reenroll NAME PROGRAM: with its own certificate and a new key
+	rm -f "$T/$1-new.key"
 	csr "$1-new" "/CN=$1"
 	send plain "$2" REQUEST_METHOD=POST "REQUEST_URI=$EST/$2" \
 		MICROCA_ENDPOINT=device CONTENT_TYPE=application/pkcs10 \
@@ -158,7 +162,7 @@ is "another key is staged" "$(run install --key "$(uri issuer-2)" \
 is "three generations" "$(states)" "past active staged"
 ok "cacerts has all" wait_for 10 bag_has 4
 is "the bundle, too" "$(count client-ca-device)" 5
-is "check is content" "$(run check)" 0
+is "check is content" "$(check)" ""
 ok "it becomes active" wait_for 10 is_active ca2
 begins=$(admin issuers --json | jq -r '.[] | select(.state == "active").activate')
 begins=$(date -d "$begins" +%s)
@@ -183,19 +187,18 @@ is "and is nobody's any more" "$(reenroll old4 simplereenroll)" \
 	"0 403 client-revoked"
 is "show knows the old one's chain" "$(admin show --chain \
 	"$(serial "$T/old1.pem")" | grep -c BEGIN)" 3
-is "check is content still" "$(run check)" 0
+is "check is content still" "$(check)" ""
 
 # ---- a key that is not there when its time comes ----------------------------
 key_add issuer-3 || bail "no third key"
 issue_ca ca3 issuer-3 2100
 hammer_start
 is "a third is staged" "$(run install --key "$(uri issuer-3)" \
-	--activate +5s intermediate "$T/ca3.pem" "$T/root.pem")" 0
+	--activate +12s intermediate "$T/ca3.pem" "$T/root.pem")" 0
 pkcs11-tool --module "$MODULE" --token-label op-test --login --pin 987654 \
 	--delete-object --type privkey --label issuer-3 >>"$T/setup.log" 2>&1 ||
 	bail "the key cannot be deleted"
-is "check finds its key missing" "$(run check)" 8
-like "and says which" "$(grep ^FAIL "$T/out")" 'staged for .* has its key'
+like "check finds its key missing" "$(check)" 'staged for .* has its key'
 health() {
 	cgi health REQUEST_METHOD=GET REQUEST_URI=/health REMOTE_ADDR=127.0.0.1 \
 		</dev/null >"$T/said"
@@ -206,7 +209,7 @@ start simplereenroll
 ok "health is told while there is time" wait_for 20 sh -c \
 	"grep -q '\"staged\":\"token-key\"' '$T/run/health-simplereenroll'"
 like "and tells" "$(health)" 'degraded: simplereenroll: staged issuer: token-key'
-ok "its time comes" wait_for 10 is_active ca3
+ok "its time comes" wait_for 15 is_active ca3
 ok "the former one goes on" wait_for 20 sh -c \
 	"grep -q issuer-former '$T/run/health-simplereenroll'"
 like "health is degraded, not down" "$(health)" \
@@ -226,7 +229,7 @@ rm -f "$T"/state/issuers/*"$(openssl x509 -in "$T/ca3.pem" -outform DER |
 	sha256sum | cut -c 1-16)".pem
 is "its file removed, the former one is active" "$(states)" "past past active"
 is "what is published follows" "$(run install published)" 0
-is "all is well" "$(run check)" 0
+is "all is well" "$(check)" ""
 
 # ---- each fault refused alone -----------------------------------------------
 before=$(admin issuers)
@@ -307,6 +310,10 @@ says "a new root without NewWithOld" 4 'RFC 4210, 4.4' \
 says "a root that --root does not name" 4 '\-\-root' \
 	install "$key" --root "$T/maker.pem" intermediate "$T/ca6.pem" \
 	"$T/root2.pem"
+is "by way of the old root it can come first" "$(run install "$key" \
+	--root "$T/root.pem" intermediate "$T/ca6.pem" "$T/root2.pem" \
+	"$T/new-with-old.pem") $(cat "$T/err")" "0 "
+run issuers drop "$(serial "$T/ca6.pem")" >/dev/null
 hammer_start
 is "with it clients can follow" "$(run install "$key" --activate +2s \
 	intermediate "$T/ca6.pem" "$T/root2.pem" "$T/old-with-new.pem" \
@@ -324,7 +331,7 @@ is "two roots at the end" "$(awk '/BEGIN/{n++} {print > "'"$T"'/bag-" n ".pem"}'
 	"$T/bag.pem"; for i in 7 8; do openssl verify -CAfile "$T/bag-$i.pem" \
 	"$T/bag-$i.pem" >/dev/null 2>&1 && echo root; done | tr '\n' ' ')" \
 	"root root "
-is "check is content" "$(run check)" 0
+is "check is content" "$(check)" ""
 
 # ---- the end of the old ones ------------------------------------------------
 is "years later the oldest goes" "$(faketime -f +1850d "$BUILDDIR/bin/microca" \
