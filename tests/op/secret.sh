@@ -6,8 +6,15 @@
 . "$(dirname "$0")/fcgi.sh"
 ca_make pem
 
-# Two endpoints more: secrets alone, and certificates as well.
+# Endpoints more: secrets alone, certificates as well, with approval, with keys
+# made here.
 sed -i '$d' "$CONF"
+sed -i '$s/);$//' "$T/profiles.conf"
+{
+	echo ","
+	profile made 'serverkeygen = "p256";'
+	echo ");"
+} >>"$T/profiles.conf"
 cat >>"$CONF" <<END
 , { name = "once"; port = 8460; profile = "device"; auth = "secret";
     allow = ( { secret = true; } ); }
@@ -17,6 +24,10 @@ cat >>"$CONF" <<END
     allow = ( { own = ("device"); },
       { issuer = "maker.pem"; names = "pattern [^X].*"; },
       { secret = true; } ); }
+, { name = "held"; port = 8463; profile = "device"; auth = "secret";
+    approval = "enroll"; allow = ( { secret = true; } ); }
+, { name = "made"; port = 8464; profile = "made"; auth = "secret";
+    operations = ("serverkeygen"); allow = ( { secret = true; } ); }
 );
 END
 
@@ -197,6 +208,36 @@ csr pump-8d /CN=pump-8
 is "either: one that was revoked, beside a new secret" \
 	"$(post either simpleenroll pump-8 "$T/pump-8d.b64" \
 		"$(basic pump-8 "$s10")")" 200
+
+# ---- with approval (RFC 7030, 4.2.3): used up when it is issued
+held=$(secret held pump-20)
+csr pump-20 /CN=pump-20
+is "it waits" "$(try held pump-20 "$held" pump-20)" 202
+is "the secret is open meanwhile" \
+	"$(admin secret list --device pump-20 --json | jq -r '.[0].status')" open
+ok "somebody approves" admin approve --yes \
+	"$(openssl dgst -sha256 -r "$T/pump-20.der" | cut -d' ' -f1)"
+is "it is issued" "$(try held pump-20 "$held" pump-20)" 200
+is "the secret is used up" \
+	"$(admin secret list --device pump-20 --json | jq -r '.[0].status')" used
+is "a lost reply is had again" "$(try held pump-20 "$held" pump-20)" 200
+csr pump-20b /CN=pump-20
+bad "another request does not even wait" 401 auth \
+	held pump-20 "$held" pump-20b
+
+# ---- with a key made here (RFC 7030, 4.4): its reply cannot be had again
+made=$(secret made pump-21)
+csr pump-21 /CN=pump-21
+make_key() { # make_key CSR: the status
+	post made serverkeygen "" "$T/$1.b64" "$(basic pump-21 "$made")"
+}
+is "a key is made" "$(make_key pump-21)" 200
+is "a lost reply: another key for the same request" "$(make_key pump-21)" 200
+is "one of the two is good" \
+	"$(admin list --subject CN=pump-21 --status good --format csv | tail -n +2 |
+		wc -l)" 1
+csr pump-21b /CN=pump-21
+is "not for another request" "$(make_key pump-21b)" 401
 
 # ---- limits
 s11=$(secret once pump-11)
