@@ -12,6 +12,10 @@
 
 #include "lib/base/when.h"
 
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #define HEADERS_MAX (32 * 1024) /* octets */
 #define TEXT_MAX 2048           /* octets kept of a refusal's body */
 #define UNIQUE_MAX 64
