@@ -35,7 +35,7 @@ struct grant {
 	                        -1: no limit of their own */
 	bool anew; /* the key is made here: no recorded answer is given again,
 	              an earlier one is superseded */
-	int approval;        /* enum approval, the endpoint's */
+	int approval; /* enum approval, the endpoint's */
 	bool renewal;
 	uint8_t renews[SHA256_LEN]; /* of the certificate renewed */
 	/* From the request, for the record: */
