@@ -34,16 +34,14 @@ demo_start() {
 	fi
 }
 
-# A fourth endpoint, "either", which takes secrets and certificates; and what
-# a device shows there: secret_of DEVICE.
-demo_secrets() {
-	awk -v port="$((PORT + 3))" '
+# demo_endpoint STATUS TEXT: a fourth endpoint with these settings, and until
+# its programs answer nobody with this status.
+demo_endpoint() {
+	awk -v port="$((PORT + 3))" -v text="$2" '
 		/^endpoints = \(/ { inside = 1 }
 		inside && /^\);/ {
-			print ", { name = \"either\"; port = " port ";"
-			print "profile = \"device\"; auth = \"either\";"
-			print "allow = ( { own = (\"device\"); },"
-			print "{ secret = true; } ); }"
+			print ", { port = " port "; profile = \"device\";"
+			print text " }"
 			inside = 0
 		}
 		{ print }' "$DEMO/etc/microca.conf" >"$T/microca.conf" &&
@@ -52,11 +50,18 @@ demo_secrets() {
 	# The programs see a new configuration within a second or so.
 	local end=$((SECONDS + 20))
 	until [ "$(est 3 cacerts)" = 200 ] &&
-		[ "$(post 3 simpleenroll /dev/null)" = 401 ] &&
-		[ "$(post 3 simplereenroll /dev/null)" = 401 ]; do
+		[ "$(post 3 simpleenroll /dev/null)" = "$1" ] &&
+		[ "$(post 3 simplereenroll /dev/null)" = "$1" ]; do
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
+}
+
+# One that takes secrets and certificates; and what a device shows there:
+# secret_of DEVICE.
+demo_secrets() {
+	demo_endpoint 401 'name = "either"; auth = "either";
+		allow = ( { own = ("device"); }, { secret = true; } );'
 }
 secret_of() { admin secret add either "$1" 2>/dev/null; }
 
