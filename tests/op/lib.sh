@@ -239,7 +239,7 @@ ca_make() {
 	tpm)
 		# shellcheck source=tests/op/tpm-lib.sh
 		. "$SRCDIR/tests/op/tpm-lib.sh"
-		tpm_make >"$T/setup.log" 2>&1 || bail "no TPM"
+		tpm_make "${TPM_MODE:-managed}" >"$T/setup.log" 2>&1 || bail "no TPM"
 		;;
 	*) bail "TOKEN is pem, softhsm or tpm" ;;
 	esac
