@@ -69,8 +69,8 @@ MUST_CHECK int key_sign_req(
  * frees it, before `key`.  As key_ready(key, 0); FAIL_CONFIG "key-type".
  */
 MUST_CHECK int key_lend(EVP_PKEY **lent, struct key *key, struct fail *why);
-/* Why its last signature failed; 0: it did not. */
-MUST_CHECK int key_lent_state(const EVP_PKEY *lent, struct fail *why);
+/* Why its last signature failed, told once; 0: it did not. */
+MUST_CHECK int key_lent_state(EVP_PKEY *lent, struct fail *why);
 
 /* A copy of the public half, the caller frees.  As key_ready(key, 0). */
 MUST_CHECK int key_public(

@@ -246,9 +246,9 @@ key_lend(EVP_PKEY **lent, struct key *key, struct fail *why)
 }
 
 int
-key_lent_state(const EVP_PKEY *lent, struct fail *why)
+key_lent_state(EVP_PKEY *lent, struct fail *why)
 {
-	const struct lent *l =
+	struct lent *l =
 	    EVP_PKEY_get_base_id(lent) == EVP_PKEY_RSA
 		? RSA_get_ex_data(EVP_PKEY_get0_RSA(lent), rsa_index)
 		: EC_KEY_get_ex_data(EVP_PKEY_get0_EC_KEY(lent), ec_index);
@@ -256,5 +256,6 @@ key_lent_state(const EVP_PKEY *lent, struct fail *why)
 	if (l->why.reason == NULL)
 		return 0;
 	*why = l->why;
+	l->why = (struct fail){0};
 	return -1;
 }

@@ -1,35 +1,14 @@
-#include "lib/net/est.h"
+#include "lib/net/est_handle.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
-
-#include "lib/net/challenge.h"
 #include "lib/net/est_answer.h"
-#include "lib/net/est_key.h"
-#include "lib/net/origin.h"
 #include "lib/wire/csrattrs.h"
 #include "lib/wire/der.h"
 
-#define KEY_WAIT 15.0  /* s until our key is open */
-#define HOPS_MAX 3     /* redirects followed */
-#define BINDINGS_MAX 3 /* tries to send a request on the connection it names */
-
-#define PKCS7 "application/pkcs7-mime"
-
-struct est {
-	struct est_server server;
-	struct est_auth auth;
-	struct origin origin;
-	char *base; /* URL up to the operation, with its slash */
-	struct http *http;
-	EVP_PKEY *lent;             /* auth.key as TLS sees it */
-	struct challenge challenge; /* answered from now on */
-	bool password_refused;
-	bool knows_wishes, wants_link; /* csrattrs was read; it lists
-					  challengePassword */
-};
+#define KEY_WAIT 15.0 /* s until our key is open */
+#define HOPS_MAX 3    /* redirects followed */
 
 /* ---- one exchange -------------------------------------------------------- */
 
@@ -164,9 +143,8 @@ redirected(struct http_answer *answer, char **url, const struct est *est,
 	return 0;
 }
 
-/* Ask for an operation; `answer` is the caller's to free in any case. */
-static int
-exchange(struct http_answer *answer, struct est *est, const char *operation,
+int
+est_exchange(struct http_answer *answer, struct est *est, const char *operation,
     struct span body, struct fail *why)
 {
 	char *url = str_fmt("%s%s", est->base, operation);
@@ -295,9 +273,10 @@ est_cacerts(STACK_OF(X509) * *certs, struct est *est, struct fail *why)
 
 	*certs = NULL;
 	/* RFC 7030, 4.1.3: any other code is an error. */
-	if (exchange(&answer, est, "cacerts", no_body, why) == 0 &&
+	if (est_exchange(&answer, est, "cacerts", no_body, why) == 0 &&
 	    answer_status(&answer, false, why) == 0 &&
-	    answer_der(&der, &answer, PKCS7, est->server.lenient, why) == 0 &&
+	    answer_der(&der, &answer, EST_PKCS7, est->server.lenient, why) ==
+		0 &&
 	    answer_certs_only(answer.type, why) == 0)
 		rc = answer_certs(certs, span_of(&der), why);
 	bytes_free(&der);
@@ -352,7 +331,7 @@ int
 est_csrattrs(struct bytes *der, struct est *est, struct fail *why)
 {
 	struct http_answer answer = {0};
-	int rc = exchange(&answer, est, "csrattrs", no_body, why);
+	int rc = est_exchange(&answer, est, "csrattrs", no_body, why);
 
 	if (rc == 0 && !has_no_wishes(&answer)) {
 		rc = answer_status(&answer, false, why);
@@ -365,295 +344,6 @@ est_csrattrs(struct bytes *der, struct est *est, struct fail *why)
 			bytes_free(der);
 		wishes_note(est, der);
 	}
-	http_answer_free(&answer);
-	return rc;
-}
-
-/* ---- enrolments ---------------------------------------------------------- */
-
-/* What is to be sent, and the public key in it. */
-struct order {
-	const char *operation;
-	est_make_csr *make;
-	void *arg;
-	struct bytes csr;
-	EVP_PKEY *key;
-};
-
-static void
-order_free(struct order *order)
-{
-	bytes_free(&order->csr);
-	EVP_PKEY_free(order->key);
-}
-
-static int
-order_make(struct order *order, const char *binding, struct fail *why)
-{
-	const unsigned char *in;
-	X509_REQ *req;
-
-	order_free(order);
-	order->key = NULL;
-	if (order->make(order->arg, &order->csr, binding, why) != 0)
-		return -1;
-	in = order->csr.data;
-	req = d2i_X509_REQ(NULL, &in, (long)order->csr.len);
-	order->key = req != NULL ? X509_REQ_get_pubkey(req) : NULL;
-	X509_REQ_free(req);
-	if (order->key != NULL)
-		return 0;
-	fail(why, FAIL_BROKEN, "csr", "our own request cannot be read");
-	return fail_openssl(why, "CSR");
-}
-
-static int
-order_send(struct http_answer *answer, struct est *est,
-    const struct order *order, struct fail *why)
-{
-	struct bytes body = {0};
-	int rc;
-
-	/* RFC 8951, 3; in lines, which some servers need. */
-	base64_write(&body, span_of(&order->csr), 64);
-	rc = exchange(answer, est, order->operation, span_of(&body), why);
-	bytes_free(&body);
-	return rc;
-}
-
-/* The binding of the connection that csrattrs just came on, or NULL. */
-static int
-binding_take(char **binding, struct est *est, struct fail *why)
-{
-	struct bytes ignored = {0}, text = {0};
-	struct span unique;
-	int rc = est_csrattrs(&ignored, est, why);
-
-	*binding = NULL;
-	bytes_free(&ignored);
-	if (rc != 0 && why->kind == FAIL_MALFORMED)
-		rc = 0; /* an answer all the same */
-	unique = http_unique(est->http);
-	if (rc == 0 && unique.len > 0) {
-		base64_write(&text, unique, 0);
-		text.data[--text.len] = '\0';
-		*binding = (char *)text.data;
-	}
-	return rc;
-}
-
-/*
- * RFC 7030, 3.5: the request names the connection that it is sent on.  When it
- * went out on another one after all, what the server says of it means nothing.
- */
-static int
-send_bound(struct http_answer *answer, struct est *est, struct order *order,
-    struct fail *why)
-{
-	for (int i = 0; i < BINDINGS_MAX; i++) {
-		char *binding;
-		int rc = binding_take(&binding, est, why);
-
-		if (rc == 0 && binding == NULL)
-			rc = fail(why, FAIL_DENIED, "up-tls",
-			    "RFC 7030, 3.5: no tls-unique to link the request "
-			    "to");
-		if (rc == 0)
-			rc = order_make(order, binding, why);
-		free(binding);
-		if (rc == 0)
-			rc = order_send(answer, est, order, why);
-		if (rc != 0 || !answer->fresh || answer->status == 200 ||
-		    answer->status == 202)
-			return rc;
-		http_answer_free(answer);
-	}
-	return fail(why, FAIL_MALFORMED, "up-proto",
-	    "RFC 7030, 3.5: the server ends the connection that the request "
-	    "is to be linked to");
-}
-
-/* RFC 7030, 3.5: always, never, or if the server lists challengePassword. */
-static int
-link_wanted(bool *wanted, struct est *est, struct fail *why)
-{
-	struct bytes ignored = {0};
-	int rc = 0;
-
-	*wanted = est->server.pop_link == POP_ALWAYS;
-	if (est->server.pop_link != POP_IF_ASKED)
-		return 0;
-	if (!est->knows_wishes) {
-		rc = est_csrattrs(&ignored, est, why);
-		bytes_free(&ignored);
-		if (rc != 0 && why->kind == FAIL_MALFORMED)
-			rc = 0;
-	}
-	*wanted = est->wants_link;
-	return rc;
-}
-
-/* TLS 1.3 has no tls-unique. */
-static int
-send_linked(struct http_answer *answer, struct est *est, struct order *order,
-    struct fail *why)
-{
-	int rc;
-
-	http_only_tls12(est->http, true);
-	rc = send_bound(answer, est, order, why);
-	http_only_tls12(est->http, false);
-	/* Who only asks for it, and speaks TLS 1.3 alone, goes without. */
-	if (rc != 0 && est->server.pop_link == POP_IF_ASKED &&
-	    why->kind == FAIL_DENIED && strcmp(why->reason, "up-tls") == 0) {
-		*why = (struct fail){0};
-		rc = order_make(order, NULL, why);
-		if (rc == 0)
-			rc = order_send(answer, est, order, why);
-	}
-	return rc;
-}
-
-/* Send it, and have an answer with status 200. */
-static int
-order_place(struct http_answer *answer, struct est *est, struct order *order,
-    struct fail *why)
-{
-	bool linked;
-
-	if (link_wanted(&linked, est, why) != 0)
-		return -1;
-	if (linked) {
-		if (send_linked(answer, est, order, why) != 0)
-			return -1;
-	} else if (order_make(order, NULL, why) != 0 ||
-		   order_send(answer, est, order, why) != 0) {
-		return -1;
-	}
-	return answer_status(answer, true, why);
-}
-
-static int
-enrolled(X509 **leaf, STACK_OF(X509) * *others,
-    const struct http_answer *answer, const struct est *est, EVP_PKEY *key,
-    struct fail *why)
-{
-	struct bytes der = {0};
-	int rc = -1;
-
-	if (answer_der(&der, answer, PKCS7, est->server.lenient, why) == 0 &&
-	    answer_certs_only(answer->type, why) == 0 &&
-	    answer_certs(others, span_of(&der), why) == 0)
-		rc = answer_leaf(leaf, *others, key, why);
-	if (rc != 0) {
-		sk_X509_pop_free(*others, X509_free);
-		*others = NULL;
-	}
-	bytes_free(&der);
-	return rc;
-}
-
-int
-est_enroll(X509 **leaf, STACK_OF(X509) * *others, struct est *est, bool renew,
-    est_make_csr *make, void *arg, struct fail *why)
-{
-	struct order order = {
-	    .operation = renew ? "simplereenroll" : "simpleenroll",
-	    .make = make,
-	    .arg = arg};
-	struct http_answer answer = {0};
-	int rc = -1;
-
-	*leaf = NULL;
-	*others = NULL;
-	if (order_place(&answer, est, &order, why) == 0)
-		rc = enrolled(leaf, others, &answer, est, order.key, why);
-	http_answer_free(&answer);
-	order_free(&order);
-	return rc;
-}
-
-/* ---- serverkeygen -------------------------------------------------------- */
-
-/* The one certificate of its part; RFC 7030, 4.4.2: as simpleenroll's. */
-static int
-made_leaf(X509 **leaf, const struct multipart_body *part, struct fail *why)
-{
-	STACK_OF(X509) *certs = NULL;
-
-	if (!media_type_is(part->type, PKCS7))
-		return fail(why, FAIL_MALFORMED, "up-type",
-		    "RFC 7030, 4.4.2: the second part is %.80s, not " PKCS7,
-		    part->type);
-	if (answer_certs_only(part->type, why) != 0 ||
-	    answer_certs(&certs, span_of(&part->content), why) != 0)
-		return -1;
-	if (sk_X509_num(certs) == 1)
-		*leaf = sk_X509_pop(certs);
-	sk_X509_pop_free(certs, X509_free);
-	return *leaf != NULL
-	           ? 0
-	           : fail(why, FAIL_MALFORMED, "up-cert",
-			 "RFC 7030, 4.4.2: more than one certificate came "
-			 "with the key");
-}
-
-/* Either part may come first. */
-static int
-made_read(X509 **leaf, struct bytes *key,
-    const struct multipart_body parts[MULTIPART_PARTS], EVP_PKEY *decrypt,
-    struct fail *why)
-{
-	int first = est_key_is(&parts[0]) ? 0 : 1;
-
-	if (!est_key_is(&parts[first]))
-		return fail(why, FAIL_MALFORMED, "up-type",
-		    "RFC 7030, 4.4.2: neither part is a private key");
-	if (made_leaf(leaf, &parts[1 - first], why) == 0 &&
-	    est_key_read(key, &parts[first], decrypt, *leaf, why) == 0)
-		return 0;
-	X509_free(*leaf);
-	*leaf = NULL;
-	return -1;
-}
-
-static int
-made(X509 **leaf, struct bytes *key, const struct http_answer *answer,
-    EVP_PKEY *decrypt, struct fail *why)
-{
-	struct multipart_body parts[MULTIPART_PARTS];
-	struct fail first = {0};
-	int rc;
-
-	if (answer->type == NULL ||
-	    !media_type_is(answer->type, "multipart/mixed"))
-		return fail(why, FAIL_MALFORMED, "up-type",
-		    "RFC 7030, 4.4.2: the answer is %.80s, not multipart/mixed",
-		    answer->type == NULL ? "of no type" : answer->type);
-	if (multipart_read(
-		parts, answer->type, span_of(&answer->body), &first) != 0)
-		rc = fail(why, FAIL_MALFORMED, "up-body",
-		    "the server's answer cannot be read: %.240s", first.text);
-	else
-		rc = made_read(leaf, key, parts, decrypt, why);
-	multipart_free(parts);
-	return rc;
-}
-
-int
-est_serverkeygen(X509 **leaf, struct bytes *key, struct est *est,
-    struct span csr, EVP_PKEY *decrypt, struct fail *why)
-{
-	struct http_answer answer = {0};
-	struct bytes body = {0};
-	int rc = -1;
-
-	*leaf = NULL;
-	base64_write(&body, csr, 64);
-	if (exchange(&answer, est, "serverkeygen", span_of(&body), why) == 0 &&
-	    answer_status(&answer, true, why) == 0)
-		rc = made(leaf, key, &answer, decrypt, why);
-	bytes_free(&body);
 	http_answer_free(&answer);
 	return rc;
 }

@@ -216,9 +216,13 @@ est_key_read(struct bytes *key, const struct multipart_body *part,
 		rc = decrypt_cms(&plain, content, decrypt, why);
 		content = span_of(&plain);
 	}
+	/* With another RSA key it decrypts too, to nothing: RFC 3218, 2.3.2. */
 	if (rc == 0 && !key_info_of(&info, content))
-		rc = fail(why, FAIL_MALFORMED, "up-body",
-		    "RFC 5958, 2: the key's part holds no private key");
+		rc = is_enveloped(part->type)
+		         ? cannot_decrypt(why)
+		         : fail(why, FAIL_MALFORMED, "up-body",
+			       "RFC 5958, 2: the key's part holds no private "
+		               "key");
 	if (rc == 0)
 		rc = key_check(info, leaf, why);
 	if (rc == 0)

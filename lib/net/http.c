@@ -8,9 +8,9 @@
 
 #include <curl/curl.h>
 #include <openssl/err.h>
-#include <openssl/ssl.h>
 
 #include "lib/base/when.h"
+#include "lib/net/session.h"
 
 #ifdef HAVE_CONFIG_H
 #include "config.h"
@@ -18,22 +18,16 @@
 
 #define HEADERS_MAX (32 * 1024) /* octets */
 #define TEXT_MAX 2048           /* octets kept of a refusal's body */
-#define UNIQUE_MAX 64
-#define DEPTH_MAX 10
 
 struct http {
 	CURL *curl;
-	struct http_tls tls;
-	X509_STORE *store;
+	struct session session;
 	double timeout;
 	bool only_tls12;
-	uint8_t unique[UNIQUE_MAX];
-	size_t unique_len;
 	/* Of the exchange that runs: */
 	struct http_answer *answer;
 	size_t headers, body_max;
-	bool too_long, cut;  /* refused; enough was seen */
-	struct fail refused; /* the server's certificate */
+	bool too_long, cut; /* refused; enough was seen */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -46,102 +40,14 @@ curl_start(void)
 		abort();
 }
 
-/* ---- the server's certificate -------------------------------------------- */
-
-static int
-verify(X509_STORE_CTX *ctx, void *arg)
-{
-	struct http *http = arg;
-	struct fail *why = &http->refused;
-
-	if (http->tls.anyone)
-		return 1;
-	/* RFC 7030, 3.3.1: path validation as RFC 5280 has it */
-	if (X509_verify_cert(ctx) != 1) {
-		(void)fail(why, FAIL_DENIED, "up-tls",
-		    "the server's certificate is not trusted: %s",
-		    X509_verify_cert_error_string(
-			X509_STORE_CTX_get_error(ctx)));
-		return 0;
-	}
-	if (http->tls.judge(
-		http->tls.arg, X509_STORE_CTX_get0_chain(ctx), why) == 0)
-		return 1;
-	X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
-	return 0;
-}
-
-/* RFC 5929, 3.1: the first Finished message is the client's in a handshake
- * that resumes nothing. */
-static void
-handshake_done(const SSL *ssl, int where, int ret)
-{
-	struct http *http;
-
-	(void)ret;
-	if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
-		return;
-	http = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	http->unique_len = 0;
-	if (SSL_version(ssl) == TLS1_2_VERSION)
-		http->unique_len =
-		    SSL_get_finished(ssl, http->unique, UNIQUE_MAX);
-	if (http->unique_len > UNIQUE_MAX)
-		http->unique_len = 0;
-}
-
-/* What we show: the leaf and what is between it and its root. */
-static bool
-certificate_set(SSL_CTX *ctx, const struct http_tls *tls)
-{
-	bool ok =
-	    SSL_CTX_use_certificate(ctx, sk_X509_value(tls->certs, 0)) == 1 &&
-	    SSL_CTX_use_PrivateKey(ctx, tls->key) == 1;
-
-	for (int i = 1; ok && i < sk_X509_num(tls->certs); i++) {
-		X509 *cert = sk_X509_value(tls->certs, i);
-
-		if (X509_NAME_cmp(X509_get_subject_name(cert),
-			X509_get_issuer_name(cert)) != 0)
-			ok = SSL_CTX_add1_chain_cert(ctx, cert) == 1;
-	}
-	return ok;
-}
-
 static CURLcode
 tls_set(CURL *curl, void *ssl_ctx, void *arg)
 {
 	struct http *http = arg;
-	SSL_CTX *ctx = ssl_ctx;
 
 	(void)curl;
-	SSL_CTX_set1_cert_store(ctx, http->store);
-	SSL_CTX_set_app_data(ctx, http);
-	SSL_CTX_set_cert_verify_callback(ctx, verify, http);
-	SSL_CTX_set_verify_depth(ctx, DEPTH_MAX);
-	SSL_CTX_set_info_callback(ctx, handshake_done);
-	if (http->tls.certs != NULL && !certificate_set(ctx, &http->tls))
-		return CURLE_SSL_CERTPROBLEM;
-	return CURLE_OK;
-}
-
-static X509_STORE *
-store_make(const struct http_tls *tls)
-{
-	X509_STORE *store = X509_STORE_new();
-
-	if (store == NULL)
-		abort();
-	for (int i = 0; tls->anchors != NULL && i < sk_X509_num(tls->anchors);
-	     i++)
-		(void)X509_STORE_add_cert(
-		    store, sk_X509_value(tls->anchors, i));
-	/* RFC 5280, 6.1: a trust anchor need not be self-signed. */
-	(void)X509_STORE_set_flags(store, X509_V_FLAG_PARTIAL_CHAIN);
-	if (tls->system)
-		(void)X509_STORE_set_default_paths(store);
-	ERR_clear_error();
-	return store;
+	return session_prepare(&http->session, ssl_ctx) ? CURLE_OK
+	                                                : CURLE_SSL_CERTPROBLEM;
 }
 
 /* ---- the answer as it comes ---------------------------------------------- */
@@ -285,8 +191,8 @@ broken_off(const struct http *http, struct fail *why)
 static int
 tls_failed(const struct http *http, struct fail *why)
 {
-	if (http->refused.reason != NULL) {
-		*why = http->refused;
+	if (http->session.refused.reason != NULL) {
+		*why = http->session.refused;
 		return -1;
 	}
 	if (said(http, "SSL_ERROR_SYSCALL") || said(http, "reset by peer") ||
@@ -441,7 +347,7 @@ http_ask(struct http_answer *answer, struct http *http,
 	http->headers = 0;
 	http->body_max = request->body_max;
 	http->too_long = http->cut = false;
-	http->refused = (struct fail){0};
+	http->session.refused = (struct fail){0};
 	http->error[0] = '\0';
 	rc = perform(http, request);
 	http->answer = NULL;
@@ -490,9 +396,8 @@ http_open(struct http **http, const struct http_tls *tls, double timeout,
 	h->curl = curl_easy_init();
 	if (h->curl == NULL)
 		abort();
-	h->tls = *tls;
 	h->timeout = timeout;
-	h->store = store_make(tls);
+	session_open(&h->session, tls);
 	*http = h;
 	return 0;
 }
@@ -503,7 +408,7 @@ http_close(struct http *http)
 	if (http == NULL)
 		return;
 	curl_easy_cleanup(http->curl);
-	X509_STORE_free(http->store);
+	session_close(&http->session);
 	free(http);
 }
 
@@ -516,7 +421,7 @@ http_only_tls12(struct http *http, bool only)
 struct span
 http_unique(const struct http *http)
 {
-	return (struct span){http->unique, http->unique_len};
+	return (struct span){http->session.unique, http->session.unique_len};
 }
 
 char *

@@ -219,39 +219,49 @@ device_handle(EVP_PKEY *key)
 }
 
 static void
-our_certificate_is_shown(void **state)
+shown_with(EVP_PKEY *own, const char *tls)
 {
-	char *ca = pki_path("ca.pem");
-	const char *const versions[] = {"1.2", "1.3"};
-	struct key *key = device_handle(device_key);
+	char *ca = pki_path("ca.pem"), *subject, *version;
+	const char *options[] = {"-C", ca, "-t", tls, NULL};
+	X509 *cert = pki_leaf("CN=device 7", own, root, root_key);
+	struct key *key = device_handle(own);
 	struct est_auth auth = {
-	    .certs = pki_chain(device_cert, root, NULL), .key = key};
+	    .certs = pki_chain(cert, root, NULL), .key = key};
+	struct scripted s;
+	struct est_server server;
+	struct fail why = {0};
 
-	(void)state;
 	pki_pem("ca.pem", anchors);
-	for (int i = 0; i < 2; i++) {
-		const char *options[] = {"-C", ca, "-t", versions[i], NULL};
-		struct scripted s =
-		    scripted_start(server_cert, server_key, options);
-		struct est_server server = server_of(&s);
-		struct fail why = {0};
-		char *subject, *version;
-
-		answer_with_certs(&s, "simpleenroll", device_cert, NULL, NULL);
-		expect("enrol", enroll(&server, &auth, false, NULL, &why), &why,
-		    0, NULL);
-		subject = logged(&s, 1, 6);
-		version = logged(&s, 1, 5);
-		assert_string_equal(subject, "CN=device_7");
-		assert_string_equal(
-		    version + strlen("TLSv"), i == 0 ? "1.2" : "1.3");
-		free(subject);
-		free(version);
-		scripted_stop(&s);
-	}
+	s = scripted_start(server_cert, server_key, options);
+	server = server_of(&s);
+	answer_with_certs(&s, "simpleenroll", device_cert, NULL, NULL);
+	expect(
+	    "enrol", enroll(&server, &auth, false, NULL, &why), &why, 0, NULL);
+	subject = logged(&s, 1, 6);
+	version = logged(&s, 1, 5);
+	assert_string_equal(subject, "CN=device_7");
+	assert_string_equal(version + strlen("TLSv"), tls);
+	free(subject);
+	free(version);
+	scripted_stop(&s);
 	sk_X509_pop_free(auth.certs, X509_free);
+	X509_free(cert);
 	key_free(key);
 	free(ca);
+}
+
+static void
+our_certificate_is_shown(void **state)
+{
+	EVP_PKEY *keys[] = {EVP_EC_gen("P-256"), EVP_EC_gen("P-384"),
+	    EVP_EC_gen("P-521"), EVP_RSA_gen(2048)};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		shown_with(keys[i], "1.2");
+		shown_with(keys[i], "1.3");
+		EVP_PKEY_free(keys[i]);
+	}
 }
 
 static void
@@ -532,7 +542,8 @@ static void
 a_key_that_comes_encrypted_is_decrypted(void **state)
 {
 	struct scripted s = scripted_usual();
-	EVP_PKEY *keys[] = {EVP_RSA_gen(2048), EVP_EC_gen("P-256")};
+	EVP_PKEY *keys[] = {EVP_RSA_gen(2048), EVP_EC_gen("P-256")},
+		 *others[] = {EVP_RSA_gen(2048), EVP_EC_gen("P-256")};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(keys); i++) {
@@ -549,7 +560,7 @@ a_key_that_comes_encrypted_is_decrypted(void **state)
 		expect("ours", keygen(&s, keys[i], &why), &why, 0, NULL);
 		expect("another", keygen(&s, keys[1 - i], &why), &why,
 		    FAIL_DENIED, "up-key");
-		expect("same type", keygen(&s, server_key, &why), &why,
+		expect("same type", keygen(&s, others[i], &why), &why,
 		    FAIL_DENIED, "up-key");
 		expect("nothing", keygen(&s, NULL, &why), &why, FAIL_DENIED,
 		    "up-key");
@@ -560,8 +571,10 @@ a_key_that_comes_encrypted_is_decrypted(void **state)
 		X509_free(receiver);
 		bytes_free(&sealed);
 	}
-	EVP_PKEY_free(keys[0]);
-	EVP_PKEY_free(keys[1]);
+	for (size_t i = 0; i < COUNT(keys); i++) {
+		EVP_PKEY_free(keys[i]);
+		EVP_PKEY_free(others[i]);
+	}
 	scripted_stop(&s);
 }
 
