@@ -23,6 +23,10 @@ sed -i '$s/);$//' "$T/profiles.conf"
 	endpoint made 8473 made 'approval = "enroll";
 		operations = ("serverkeygen");'
 	echo ","
+	cat <<-END
+	{ name = "once"; port = 8474; profile = "device"; auth = "secret";
+	  approval = "enroll"; allow = ( { secret = true; } ); },
+	END
 	endpoint holdca 8472 subca 'approval = "enroll";'
 	echo ');  repeat_window = "0"; approval_retry = "2m";'
 } >>"$CONF"
@@ -225,6 +229,24 @@ sqlite3 "$T/state/microca.db" "UPDATE pending SET changed = changed - 3601
 	WHERE csr_sha256 = x'$(sha made)'"
 is "later it has to be approved again" \
 	"$(ask maker-ra2 made made serverkeygen)" 202
+
+# ---- a one-time secret
+secret=$(admin secret add once pump 2>/dev/null)
+csr pump /CN=pump
+with_secret() { # with_secret NAME: the status
+	post once simpleenroll "" "$T/$1.b64" "HTTP_AUTHORIZATION=Basic $(
+		printf 'pump:%s' "$secret" | openssl base64 -A)"
+}
+used() { sql "SELECT used > 0 FROM secret"; }
+is "a secret's request waits" "$(with_secret pump)" 202
+is "… the secret is not used up by that" "$(used)" 0
+admin approve --yes "$(sha pump)" >/dev/null
+is "… but by the certificate" "$(with_secret pump) $(used)" "200 1"
+cp "$T/body" "$T/first"
+is "… which may be fetched again" "$(with_secret pump)" 200
+ok "… the same" cmp "$T/first" "$T/body"
+csr pump2 /CN=pump
+is "… and opens nothing more" "$(with_secret pump2)" 401
 
 # ---- the administrator's own order
 csr own /CN=own
