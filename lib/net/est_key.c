@@ -222,7 +222,7 @@ est_key_read(struct bytes *key, const struct multipart_body *part,
 		         ? cannot_decrypt(why)
 		         : fail(why, FAIL_MALFORMED, "up-body",
 			       "RFC 5958, 2: the key's part holds no private "
-		               "key");
+			       "key");
 	if (rc == 0)
 		rc = key_check(info, leaf, why);
 	if (rc == 0)

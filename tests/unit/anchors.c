@@ -95,7 +95,7 @@ pins_are_read(void **state)
 		       "000102030405060708090a0b0c0d0e0f"
 		       "101112131415161718191A1B1C1D1E1F";
 	static const char colons[] = "sha256:00:01:02:03:04:05:06:07:08:09:0a:"
-	                             "0b:0c:0d:0e:0f:10:11:12:13:"
+				     "0b:0c:0d:0e:0f:10:11:12:13:"
 				     "14:15:16:17:18:19:1a:1b:1c:1d:1e:1f";
 	static const char *const bad[] = {"", "sha256:", "sha1:00", "00",
 	    "sha256:00:01",
