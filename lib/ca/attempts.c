@@ -14,6 +14,7 @@
 #define MAGIC "tries 1"
 #define SETS 512
 #define WAYS 4
+#define LOCK_TRIES 200 /* of 0.5 ms */
 
 struct head {
 	char magic[8];
@@ -40,16 +41,18 @@ struct attempts {
 	struct head head;
 };
 
-/* Retried when a signal comes; who cannot lock goes on without. */
-static bool
-locked(int fd)
+/* A file that is stuck stops nobody: a count may be lost then. */
+static void
+lock(int fd)
 {
-	int rc;
+	int tries;
 
-	do
-		rc = flock(fd, LOCK_EX);
-	while (rc != 0 && errno == EINTR);
-	return rc == 0;
+	for (tries = 0; tries < LOCK_TRIES; tries++) {
+		if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+			return;
+		if (errno != EINTR)
+			(void)usleep(500);
+	}
 }
 
 /* The file's head; a new one, and nothing counted, when there is none. */
@@ -87,7 +90,7 @@ attempts_open(struct attempts **attempts, const char *path, struct fail *why)
 	a = mem_new(sizeof(*a));
 	(void)pthread_mutex_init(&a->lock, NULL);
 	a->fd = fd;
-	(void)locked(fd);
+	lock(fd);
 	rc = head_take(a, path, why);
 	(void)flock(fd, LOCK_UN);
 	if (rc == 0)
@@ -231,7 +234,7 @@ attempts_count(
     struct attempts *attempts, const char *name, const char *peer, int64_t now)
 {
 	(void)pthread_mutex_lock(&attempts->lock);
-	(void)locked(attempts->fd);
+	lock(attempts->fd);
 	for (int table = BY_NAME; table <= BY_ADDRESS; table++) {
 		struct account account =
 		    account_of(attempts, (enum table)table, name, peer);

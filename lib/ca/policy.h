@@ -15,7 +15,7 @@
  * pattern: a registration authority; the CN asked for is there and matches.
  * any: a registration authority without bounds but the profile's.
  * A one-time secret is "own" with its device's name for CN and serialNumber;
- *   what is granted has that name in one of them, a dNSName or a URI.
+ *   what is granted has that name in one of them or in a dNSName.
  * What the profile fixes is the profile's, and bound by none of them.
  */
 #ifndef MICROCA_POLICY_H

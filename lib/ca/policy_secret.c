@@ -29,12 +29,11 @@ in_san(const struct grant *grant, const char *device)
 		char *value;
 		bool same;
 
-		if (name->type != GEN_DNS && name->type != GEN_URI)
+		/* No URI: it has a colon, and a device's name has none. */
+		if (name->type != GEN_DNS)
 			continue;
 		value = san_value(name);
-		same = value != NULL &&
-		       (name->type == GEN_DNS ? strcasecmp(value, device)
-					      : strcmp(value, device)) == 0;
+		same = value != NULL && strcasecmp(value, device) == 0;
 		free(value);
 		if (same)
 			return true;

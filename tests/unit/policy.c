@@ -1,7 +1,7 @@
 /* policy: what is granted of what was asked, and the word for what is not. */
 #include "tests/unit/pki.h"
 
-#include "lib/ca/policy.h"
+#include "lib/ca/policy_names.h"
 #include "lib/wire/san.h"
 
 #include <setjmp.h>
@@ -612,6 +612,53 @@ a_renewal_is_known_at_simpleenroll_too(void **state)
 	}
 }
 
+/* What a profile fixes is bound by nobody's names; the device must be there. */
+static void
+what_a_secret_opens_names_its_device(void **state)
+{
+	static const struct {
+		const char *subject, *san;
+		bool ok;
+	} row[] = {
+	    {"CN=pump-1", NULL, true},
+	    {"serialNumber=pump-1,O=x", NULL, true},
+	    {"CN=line,serialNumber=pump-1", NULL, true},
+	    {"O=x", "DNS:pump-1", true},
+	    {"O=x", "DNS:PUMP-1", true},
+	    {"O=x", NULL, false},
+	    {"CN=PUMP-1", NULL, false},
+	    {"CN=line", NULL, false},
+	    {"OU=pump-1", NULL, false},
+	    {"O=x", "DNS:pump-1.example", false},
+	    {"O=x", "URI:urn:pump-1", false},
+	};
+	struct identity *who = somebody("CN=pump-1", NULL, NULL, NAMES_OWN);
+
+	(void)state;
+	who->secret = 7;
+	who->device = str_dup("pump-1");
+	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
+		struct grant *g = mem_new(sizeof(*g));
+		struct fail why = {0};
+
+		g->subject = pki_name(row[i].subject);
+		if (row[i].san != NULL)
+			assert_int_equal(
+			    san_add_text(&g->san, row[i].san, &why), 0);
+		if ((policy_secret(g, who, &why) == 0) != row[i].ok) {
+			print_error("row %zu: %s\n", i, why.text);
+			assert_true(false);
+		}
+		if (!row[i].ok)
+			assert_string_equal(why.reason, "name-policy");
+		who->secret = 0; /* a certificate is not asked */
+		assert_int_equal(policy_secret(g, who, &why), 0);
+		who->secret = 7;
+		grant_free(g);
+	}
+	identity_free(who);
+}
+
 int
 main(void)
 {
@@ -623,6 +670,7 @@ main(void)
 	    cmocka_unit_test(
 		a_certificate_of_the_profile_stands_for_its_subject),
 	    cmocka_unit_test(a_registration_authority_keeps_to_its_pattern),
+	    cmocka_unit_test(what_a_secret_opens_names_its_device),
 	    cmocka_unit_test(a_value_may_come_from_the_identity),
 	    cmocka_unit_test(a_grant_says_who_asked_and_how),
 	    cmocka_unit_test(the_requests_string_types_are_kept),
