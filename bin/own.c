@@ -106,9 +106,9 @@ own_open(struct own_run *run, struct tool *tool, const struct own *own,
 		own_intermediate(run);
 	if (own->name == OWN_SERVER)
 		own_server(run);
-	if (own->source == OWN_UPSTREAM)
-		return own_upstream(run, why);
-	return own->source == OWN_SELF ? own_self(run, why) : 0;
+	if (own->source == OWN_SELF)
+		own_self(run);
+	return own->source == OWN_UPSTREAM ? own_upstream(run, why) : 0;
 }
 
 void

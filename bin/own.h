@@ -70,11 +70,14 @@ MUST_CHECK int own_anchors_write(const struct settings *settings,
     const STACK_OF(X509) * anchors, struct fail *why);
 
 /* ---- own_self.c: this CA ---- */
-MUST_CHECK int own_self(struct own_run *run, struct fail *why);
+void own_self(struct own_run *run);
 
 /* ---- own_intermediate.c ---- */
 /* accept() and activate(): the rules and the staging of lib/ca/issuers.h. */
 void own_intermediate(struct own_run *run);
+/* One is staged at a time: FAIL_BUSY "issuer-staged" while one is. */
+MUST_CHECK int own_intermediate_free(
+    const struct own_run *run, struct fail *why);
 /* Before a run: the issuer in use becomes the pair in use, and the CA's key
  * that no certificate is for the first one's. */
 MUST_CHECK int own_intermediate_adopt(struct own_run *run, struct fail *why);

@@ -132,6 +132,27 @@ activate(void *arg, const struct keep_pair *pair, struct fail *why)
 	return rc;
 }
 
+int
+own_intermediate_free(const struct own_run *run, struct fail *why)
+{
+	struct issuers *present = NULL;
+	int64_t now = when_now();
+	size_t i;
+	int rc = present_read(&present, run->settings, why);
+
+	for (i = 0; rc == 0 && present != NULL && i < present->n; i++)
+		if (issuers_state(present, present->item[i], now) ==
+		    ISSUER_STAGED)
+			rc = fail(why, FAIL_BUSY, "issuer-staged",
+			    "the intermediate with serial %s is staged "
+			    "already: "
+			    "the next one is asked for when that one issues, "
+			    "or was dropped",
+			    present->item[i]->serial);
+	issuers_free(present);
+	return rc;
+}
+
 void
 own_intermediate(struct own_run *run)
 {

@@ -52,6 +52,16 @@ enrolled(struct own_run *run, struct store *store,
 	row_add(run, store, &entry, why);
 }
 
+/* Was there a try between the two?  Seconds alone do not tell. */
+static bool
+tried(const struct keep_status *before, const struct keep_status *after)
+{
+	return after->tried != before->tried ||
+	       after->failures != before->failures ||
+	       after->next_try != before->next_try ||
+	       after->state != before->state;
+}
+
 /* A request that waits is told once, and so is a server that stays away; every
  * refusal is. */
 static void
@@ -73,8 +83,8 @@ not_enrolled(struct own_run *run, struct store *store,
 		entry.event = "own-refused";
 	else
 		entry.event = "own-failed";
-	if (after->tried != before->tried &&
-	    (!same || after->state == KEEP_REFUSED) && after->reason != NULL)
+	if (tried(before, after) && (!same || after->state == KEEP_REFUSED) &&
+	    after->reason != NULL)
 		row_add(run, store, &entry, why);
 }
 

@@ -12,6 +12,26 @@ push(STACK_OF(X509) * all, X509 *cert)
 		abort(); /* out of memory */
 }
 
+/* The roots of all generations: the one that issues may change meanwhile. */
+static int
+anchors_fill(struct own_run *run, struct fail *why)
+{
+	struct issuers *issuers = NULL;
+	size_t i;
+
+	if (issuers_read(&issuers, run->settings, why) != 0)
+		return -1;
+	for (i = 0; i < issuers->n; i++) {
+		const STACK_OF(X509) *chain =
+		    issuers->item[i]->authority->chain;
+
+		push(
+		    run->anchors, sk_X509_value(chain, sk_X509_num(chain) - 1));
+	}
+	issuers_free(issuers);
+	return 0;
+}
+
 static int
 certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
     const struct keep_pair *renews, struct fail *why)
@@ -24,7 +44,8 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	(void)renews;
 	*leaf = NULL;
 	*others = NULL;
-	if (tool_ca(&ca, run->tool, CA_STORE | CA_KEY, why) == 0 &&
+	if (anchors_fill(run, why) == 0 &&
+	    tool_ca(&ca, run->tool, CA_STORE | CA_KEY, why) == 0 &&
 	    profile_issue(&der, run->tool, ca, run->own->profile, csr, why) ==
 		0)
 		rc = cert_x509(leaf, span_of(&der), why);
@@ -35,25 +56,10 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	return rc;
 }
 
-/* The roots of all generations: the one that issues may change meanwhile. */
-int
-own_self(struct own_run *run, struct fail *why)
+void
+own_self(struct own_run *run)
 {
-	struct issuers *issuers = NULL;
-	size_t i;
-
 	run->source.certify = certify;
-	if (issuers_read(&issuers, run->settings, why) != 0)
-		return -1;
 	run->anchors = sk_X509_new_null();
-	for (i = 0; i < issuers->n; i++) {
-		const STACK_OF(X509) *chain =
-		    issuers->item[i]->authority->chain;
-
-		push(
-		    run->anchors, sk_X509_value(chain, sk_X509_num(chain) - 1));
-	}
 	run->plan.anchors = run->anchors;
-	issuers_free(issuers);
-	return 0;
 }

@@ -266,6 +266,9 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 
 	*leaf = NULL;
 	*others = NULL;
+	if (run->own->name == OWN_INTERMEDIATE &&
+	    own_intermediate_free(run, why) != 0)
+		return -1;
 	if (link_open(run, why) != 0 || cacerts(run, why) != 0 ||
 	    est_enroll(leaf, others, run->link->est,
 		renews != NULL && run->link->itself, make, &making, why) != 0)
