@@ -44,6 +44,21 @@ is "… says so" "$(reason)" auth-mismatch
 is "where secrets are off they open nothing" \
 	"$(post 0 simpleenroll "$T/again.b64" --user "pump-1:$secret")" 403
 
+# ---- our own client: the secret first, then the certificate it got
+C=$BUILDDIR/bin/est-client
+device=(--url "https://localhost:$((PORT + 3))" --anchors "$DEMO/root.pem"
+	--folder "$T/pump-9" --user pump-9 --password-file "$T/password")
+(umask 077 && secret_of pump-9 >"$T/password")
+ok "est-client enrols with a secret" \
+	"$C" enroll "${device[@]}" --subject CN=pump-9
+is "… as the device" "$(openssl x509 -in "$T/pump-9/current/cert.pem" \
+	-noout -subject)" "subject=CN = pump-9"
+ok "est-client renews, the old secret still at hand" \
+	"$C" reenroll "${device[@]}" --subject CN=pump-9
+is "… two certificates of one owner" "$(admin list --subject CN=pump-9 \
+	--format json | jq -r '.[].owner' | uniq -c | sed 's/^ *//')" \
+	"2 secret:either/pump-9"
+
 basic=$(printf 'pump-1:%s' "$secret" | openssl base64 -A)
 ok "no log has the secret" sh -c \
 	"! grep -rqF -e '$secret' -e '$basic' '$DEMO/log' '$DEMO/var'"
