@@ -1,7 +1,7 @@
 /*
  * answer - a TLS server that answers what it is told, for tests of clients.
  *
- * usage: answer [-C CA] [-g] [-n] [-t 1.0|1.1|1.2|1.3] -c CERT -k KEY FOLDER
+ * usage: answer [-C CA] [-gnr] [-t 1.0|1.1|1.2|1.3] -c CERT -k KEY FOLDER
  *
  * Listens on 127.0.0.1, any port; FOLDER/port (renamed into place) says which,
  * once it listens.  Any number of connections at once, any number of requests
@@ -13,6 +13,7 @@
  *	         in this PEM file are the ones named in the question
  *	-g       garbage in place of a TLS handshake
  *	-n       says nothing at all after accepting
+ *	-r       refuses clients without a valid certificate of a CA of -C
  *	-t       TLS no newer than that (and no older than 1.0)
  *
  * A request's answer is the first of these files in FOLDER, OP being the last
@@ -77,7 +78,7 @@
 
 static const char *folder;
 static SSL_CTX *tls;
-static bool garbage, silent;
+static bool garbage, silent, strict;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned connections, requests; /* under lock, as what follows */
@@ -538,6 +539,10 @@ serve(void *arg)
 		(void)pthread_mutex_lock(&lock);
 		log_line("- %u handshake\n", c->number);
 		(void)pthread_mutex_unlock(&lock);
+		/* What is unread at a close would take the alert with it. */
+		(void)shutdown(c->sock, SHUT_WR);
+		while (read(c->sock, octets, sizeof(octets)) > 0)
+			;
 	} else {
 		while (serve_one(c))
 			;
@@ -595,9 +600,8 @@ listening(void)
 static int
 anyone(int ok, X509_STORE_CTX *ctx)
 {
-	(void)ok;
 	(void)ctx;
-	return 1;
+	return strict ? ok : 1;
 }
 
 static void
@@ -608,6 +612,8 @@ client_ca(const char *path)
 	if (names == NULL)
 		errx(1, "%s: no CA in it", path);
 	SSL_CTX_set_client_CA_list(tls, names);
+	if (SSL_CTX_load_verify_locations(tls, path, NULL) != 1)
+		errx(1, "%s: cannot be used", path);
 	SSL_CTX_set_verify(tls, SSL_VERIFY_PEER, anyone);
 }
 
@@ -625,7 +631,7 @@ version_of(const char *text)
 static void
 usage(void)
 {
-	errx(2, "usage: answer [-C CA] [-g] [-n] [-t VERSION] -c CERT -k KEY "
+	errx(2, "usage: answer [-C CA] [-gnr] [-t VERSION] -c CERT -k KEY "
 		"FOLDER");
 }
 
@@ -654,7 +660,7 @@ main(int argc, char **argv)
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)signal(SIGPIPE, SIG_IGN);
 	tls = SSL_CTX_new(TLS_server_method());
-	while ((c = getopt(argc, argv, "C:c:gk:nt:")) != -1)
+	while ((c = getopt(argc, argv, "C:c:gk:nrt:")) != -1)
 		switch (c) {
 		case 'C':
 			client_ca(optarg);
@@ -671,6 +677,9 @@ main(int argc, char **argv)
 		case 'n':
 			silent = true;
 			break;
+		case 'r':
+			strict = true;
+			break;
 		case 't':
 			(void)SSL_CTX_set_max_proto_version(
 			    tls, version_of(optarg));
@@ -680,6 +689,9 @@ main(int argc, char **argv)
 		}
 	if (argc - optind != 1)
 		usage();
+	if (strict)
+		SSL_CTX_set_verify(tls,
+		    SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, anyone);
 	folder = argv[optind];
 	tls_make(cert, key);
 	sock = listening();

@@ -346,17 +346,20 @@ odd_http_is_bounded_and_told(void **state)
 	struct est_server server = server_of(&s);
 
 	(void)state;
-	server.timeout = 1;
 	for (size_t i = 0; i < COUNT(https); i++) {
+		bool waits =
+		    https[i].mode != NULL &&
+		    (https[i].mode[0] == 'h' || https[i].mode[0] == 'd');
 		struct fail why = {0};
 		double begin = when_clock();
 
+		server.timeout = waits ? 1 : 20;
 		scripted_text(&s, "cacerts", https[i].answer);
 		scripted_text(&s, "cacerts.mode",
 		    https[i].mode != NULL ? https[i].mode : "");
 		expect(https[i].what, cacerts(&server, NULL, &why), &why,
 		    https[i].kind, https[i].reason);
-		assert_true(when_clock() - begin < 8);
+		assert_true(when_clock() - begin < 15);
 	}
 	scripted_stop(&s);
 }

@@ -264,6 +264,45 @@ our_certificate_is_shown(void **state)
 	}
 }
 
+/* TLS 1.3 tells it after the handshake. */
+static void
+a_server_that_refuses_our_certificate_is_told(void **state)
+{
+	const char *const versions[] = {"1.2", "1.3"};
+	char *ca = pki_path("ca.pem");
+	EVP_PKEY *other_key = pki_key();
+	X509 *other = pki_ca("CN=other", other_key, NULL, NULL),
+	     *foreign = pki_leaf("CN=device 7", device_key, other, other_key);
+	struct key *key = device_handle(device_key);
+	struct est_auth auths[] = {{0},
+	    {.certs = pki_chain(foreign, NULL, NULL), .key = key},
+	    {.certs = pki_chain(device_cert, NULL, NULL), .key = key}};
+
+	(void)state;
+	pki_pem("ca.pem", anchors);
+	for (size_t i = 0; i < 2 * COUNT(auths); i++) {
+		const char *options[] = {
+		    "-r", "-C", ca, "-t", versions[i % 2], NULL};
+		struct scripted s =
+		    scripted_start(server_cert, server_key, options);
+		struct est_server server = server_of(&s);
+		struct fail why = {0};
+
+		answer_with_certs(&s, "simpleenroll", device_cert, NULL, NULL);
+		expect(versions[i % 2],
+		    enroll(&server, &auths[i / 2], false, NULL, &why), &why,
+		    FAIL_DENIED, i / 2 == 2 ? NULL : "up-tls");
+		scripted_stop(&s);
+	}
+	for (size_t i = 0; i < COUNT(auths); i++)
+		sk_X509_pop_free(auths[i].certs, X509_free);
+	X509_free(foreign);
+	X509_free(other);
+	EVP_PKEY_free(other_key);
+	key_free(key);
+	free(ca);
+}
+
 static void
 a_certificate_of_another_key_is_a_mistake_of_ours(void **state)
 {
@@ -624,6 +663,7 @@ main(void)
 	    cmocka_unit_test(the_request_is_base64_in_lines_with_its_type),
 	    cmocka_unit_test(waiting_is_within_a_minute_and_a_day),
 	    cmocka_unit_test(our_certificate_is_shown),
+	    cmocka_unit_test(a_server_that_refuses_our_certificate_is_told),
 	    cmocka_unit_test(a_certificate_of_another_key_is_a_mistake_of_ours),
 	    cmocka_unit_test(a_request_names_the_connection_that_it_goes_by),
 	    cmocka_unit_test(a_key_that_comes_is_compared_with_its_certificate),
