@@ -178,8 +178,8 @@ take_rows(struct pending *row, bool *found, struct conn *c,
 		return -1;
 	if (*found)
 		return 0;
-	if (sweep(c, rules->now, why) != 0 ||
-	    add(c, asked, rules, entry, why) != 0)
+	if (add(c, asked, rules, entry, why) != 0 ||
+	    sweep(c, rules->now, why) != 0)
 		return -1;
 	return pending_look(row, &again, c, asked->request_key, rules, why);
 }
