@@ -222,8 +222,9 @@ pulse(struct server *sv)
 		return;
 	}
 	if (!pulse_same(&now, &sv->pulse))
-		log_write(LOG_LEVEL_INFO, "token %s, store %s, issuer %s",
-		    now.key, now.store, now.issuer);
+		log_write(LOG_LEVEL_INFO,
+		    "token %s, store %s, issuer %s, staged %s", now.key,
+		    now.store, now.issuer, now.staged);
 	if (pulse_write(sv->live->ca->settings, sv->op->name, &now, &why) != 0)
 		log_fail("health is not told", &why);
 	pulse_free(&sv->pulse);
