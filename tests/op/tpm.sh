@@ -82,11 +82,23 @@ key_of() { # key_of TYPE: the configuration of a CA with such a key
 	sed "s|object=issuer|object=$1|; s|/state\"|/state-$1\"|
 		s|/public\"|/public-$1\"|" "$CONF" >"$T/other.conf"
 }
-for type in p384 rsa2048 rsa3072; do
+for type in p256 p384 rsa2048 rsa3072; do
 	key_of $type
 	ok "a key $type is made" other init --key-type $type
 	ok "and signs a request" sh -c "'$BUILDDIR/bin/microca' \
 		-c '$T/other.conf' csr 2>/dev/null | openssl req -noout -verify"
+	# As a certificate of our own, for the upstream: RSA is PSS in TLS 1.3.
+	got=$("$BUILDDIR/tests/tools/handshake" \
+		"pkcs11:token=op-test;object=$type" "$MODULE" "$T/pin" \
+		"$T/state-$type" 2>"$T/handshake.log")
+	is "and opens TLS 1.2 and 1.3" "$got" "$(case $type in
+	p256) echo "TLSv1.2 id-ecPublicKey SHA256"
+		echo "TLSv1.3 id-ecPublicKey SHA256" ;;
+	p384) echo "TLSv1.2 id-ecPublicKey SHA256"
+		echo "TLSv1.3 id-ecPublicKey SHA384" ;;
+	rsa*) echo "TLSv1.2 RSASSA-PSS SHA256"
+		echo "TLSv1.3 RSASSA-PSS SHA256" ;;
+	esac)"
 done
 for type in p521 rsa4096; do
 	key_of $type
