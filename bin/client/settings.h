@@ -33,7 +33,7 @@ struct certificate {
 	struct conf_strings san;
 	char *key_type, *key_uri, *module, *pin_file;
 	int hash; /* index: key, sha256, sha384, sha512 */
-	bool key_reuse;
+	bool csrattrs, key_reuse;
 	char *auth_cert, *auth_key;
 	int64_t renew_before, ask_again;
 	int renew_percent;

@@ -299,8 +299,9 @@ plan_make(struct source *source, const struct certificate *cert)
 	    .ask_again = cert->ask_again,
 	    .anchors = source->anchors,
 	    .hook = source->hook};
-	source->keep = (struct keep_source){
-	    certify, attributes, cert->probe ? probe : NULL, source};
+	source->keep =
+	    (struct keep_source){certify, cert->csrattrs ? attributes : NULL,
+		cert->probe ? probe : NULL, source};
 }
 
 int
