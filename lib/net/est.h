@@ -92,7 +92,7 @@ typedef int est_make_csr(
  * RFC 7030, 4.2: simpleenroll, or simplereenroll with `renew`.  `leaf` is the
  * one end entity's or CA's certificate that came, its public key compared with
  * the request's; `others` whatever else was in the answer.  The caller frees
- * both.
+ * both.  After a failure with "up-cert" `leaf` may be what came instead.
  */
 MUST_CHECK int est_enroll(X509 **leaf, STACK_OF(X509) * *others,
     struct est *est, bool renew, est_make_csr *make, void *arg,

@@ -185,6 +185,8 @@ enrolled(X509 **leaf, STACK_OF(X509) * *others,
 	    answer_certs(others, span_of(&der), why) == 0)
 		rc = answer_leaf(leaf, *others, key, why);
 	if (rc != 0) {
+		/* Somebody may want to see what came instead. */
+		*leaf = sk_X509_shift(*others);
 		sk_X509_pop_free(*others, X509_free);
 		*others = NULL;
 	}
