@@ -44,21 +44,24 @@ enum pop_want { POP_NEVER, POP_IF_ASKED, POP_ALWAYS };
 
 struct est;
 
-/* Nothing is sent yet.  FAIL_CONFIG "url", "up-tls" (unusable key or
- * certificate). */
+/* Nothing is sent yet; our key is waited for, 15 s at most.  FAIL_CONFIG
+ * "url", "up-tls" (certificate and key do not fit, no trust anchors),
+ * "key-type"; FAIL_BUSY with the words of key_ready(). */
 MUST_CHECK int est_open(struct est **est, const struct est_server *server,
     const struct est_auth *auth, struct fail *why);
 void est_close(struct est *est);
 
 /*
  * All of them fail alike.  The words are those of docs/upstream.md:
- *   FAIL_BUSY  "up-net" (no connection, time-out), "up-busy" (429, 5xx)
+ *   FAIL_BUSY  "up-net" (no connection, time-out), "up-busy" (408, 429, 5xx
+ *     but 501), "token-…" (our key did not sign the handshake)
  *   FAIL_DENIED "up-tls", "up-authz" (not the server it should be),
- *     "up-redirect", "up-auth", "up-refused" (other 4xx, its text shown
- *     escaped and cut)
+ *     "up-redirect", "up-auth" (the password is not tried again while the
+ *     struct est lives), "up-refused" (other 4xx, its text shown escaped and
+ *     cut), "up-key" (serverkeygen)
  *   FAIL_PENDING "up-pending": 202; why->retry holds the seconds to wait, 60 s
  *     to 24 h whatever the server says
- *   FAIL_MALFORMED "up-proto", "up-type", "up-body", "up-csrattrs", "up-cert"
+ *   FAIL_MALFORMED "up-proto", "up-type", "up-body", "up-cert"
  * FAIL_BUSY carries the server's Retry-After in why->retry, else 0.
  */
 
@@ -81,7 +84,7 @@ MUST_CHECK int est_csrattrs(
     struct bytes *der, struct est *est, struct fail *why);
 
 /*
- * Makes the request that is to be sent.  `binding` (RFC 7030, 3.5) is the
+ * Makes the request that is to be sent; may be asked several times.  `binding` (RFC 7030, 3.5) is the
  * base64 of tls-unique for challengePassword, or NULL when there is none: a
  * request without one must come out the same every time it is asked for.
  */
@@ -101,7 +104,8 @@ MUST_CHECK int est_enroll(X509 **leaf, STACK_OF(X509) * *others,
 /*
  * RFC 7030, 4.4: the key is made there.  `key` is the PKCS#8 PrivateKeyInfo
  * (a secret: bytes_wipe()), decrypted with `decrypt` when it came in an
- * EnvelopedData; compared with the certificate.
+ * EnvelopedData (CMS key transport with RSA, key agreement with EC); compared
+ * with the certificate, and judged as if we were to certify it.
  */
 MUST_CHECK int est_serverkeygen(X509 **leaf, struct bytes *key, struct est *est,
     struct span csr, EVP_PKEY *decrypt, struct fail *why);

@@ -1,7 +1,7 @@
 /*
  * answer - a TLS server that answers what it is told, for tests of clients.
  *
- * usage: answer [-C CA] [-gnr] [-t 1.0|1.1|1.2|1.3] -c CERT -k KEY FOLDER
+ * usage: answer [-C CA] [-gnr] [-T VERSION] [-t VERSION] -c CERT -k KEY FOLDER
  *
  * Listens on 127.0.0.1, any port; FOLDER/port (renamed into place) says which,
  * once it listens.  Any number of connections at once, any number of requests
@@ -14,7 +14,7 @@
  *	-g       garbage in place of a TLS handshake
  *	-n       says nothing at all after accepting
  *	-r       refuses clients without a valid certificate of a CA of -C
- *	-t       TLS no newer than that (and no older than 1.0)
+ *	-t, -T   TLS no newer, no older than 1.0, 1.1, 1.2, 1.3 (1.0 to 1.3)
  *
  * A request's answer is the first of these files in FOLDER, OP being the last
  * segment of its path (cacerts, simpleenroll …) without what follows a "?":
@@ -79,6 +79,7 @@
 static const char *folder;
 static SSL_CTX *tls;
 static bool garbage, silent, strict;
+static int oldest = TLS1_VERSION;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static unsigned connections, requests; /* under lock, as what follows */
@@ -631,7 +632,8 @@ version_of(const char *text)
 static void
 usage(void)
 {
-	errx(2, "usage: answer [-C CA] [-gnr] [-t VERSION] -c CERT -k KEY "
+	errx(2, "usage: answer [-C CA] [-gnr] [-T VERSION] [-t VERSION] -c "
+	        "CERT -k KEY "
 		"FOLDER");
 }
 
@@ -645,7 +647,7 @@ tls_make(const char *cert, const char *key)
 		ERR_print_errors_fp(stderr);
 		errx(1, "%s, %s: cannot be used", cert, key);
 	}
-	(void)SSL_CTX_set_min_proto_version(tls, TLS1_VERSION);
+	(void)SSL_CTX_set_min_proto_version(tls, oldest);
 	(void)SSL_CTX_set_cipher_list(tls, "DEFAULT:@SECLEVEL=0");
 	(void)SSL_CTX_set_session_id_context(
 	    tls, (const unsigned char *)"answer", 6);
@@ -660,7 +662,7 @@ main(int argc, char **argv)
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)signal(SIGPIPE, SIG_IGN);
 	tls = SSL_CTX_new(TLS_server_method());
-	while ((c = getopt(argc, argv, "C:c:gk:nrt:")) != -1)
+	while ((c = getopt(argc, argv, "C:c:gk:nrT:t:")) != -1)
 		switch (c) {
 		case 'C':
 			client_ca(optarg);
@@ -679,6 +681,9 @@ main(int argc, char **argv)
 			break;
 		case 'r':
 			strict = true;
+			break;
+		case 'T':
+			oldest = version_of(optarg);
 			break;
 		case 't':
 			(void)SSL_CTX_set_max_proto_version(

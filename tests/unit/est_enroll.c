@@ -359,19 +359,46 @@ static const struct linking {
 	const char *what;
 	int pop;
 	bool asked, close_first, close_always;
-	const char *tls;
+	const char *option, *tls;
 	const char *reason;
 	bool linked;
+	enum fail_kind kind;
 } links[] = {
-    {"never", POP_NEVER, true, false, false, "1.3", NULL, false},
-    {"not asked", POP_IF_ASKED, false, false, false, "1.3", NULL, false},
-    {"asked", POP_IF_ASKED, true, false, false, "1.3", NULL, true},
-    {"always", POP_ALWAYS, false, false, false, "1.2", NULL, true},
-    {"a connection lost in between", POP_ALWAYS, true, true, false, "1.2", NULL,
-	true},
-    {"no connection kept", POP_ALWAYS, true, false, true, "1.2", "up-proto",
-	false},
+    {"never", POP_NEVER, true, false, false, "-t", "1.3", NULL, false, 0},
+    {"not asked", POP_IF_ASKED, false, false, false, "-t", "1.3", NULL, false,
+	0},
+    {"asked", POP_IF_ASKED, true, false, false, "-t", "1.3", NULL, true, 0},
+    {"always", POP_ALWAYS, false, false, false, "-t", "1.2", NULL, true, 0},
+    {"a connection lost in between", POP_ALWAYS, true, true, false, "-t", "1.2",
+	NULL, true, 0},
+    {"no connection kept", POP_ALWAYS, true, false, true, "-t", "1.2",
+	"up-proto", false, FAIL_MALFORMED},
+    {"asked, TLS 1.3 alone", POP_IF_ASKED, true, false, false, "-T", "1.3",
+	NULL, false, 0},
+    {"always, TLS 1.3 alone", POP_ALWAYS, true, false, false, "-T", "1.3",
+	"up-tls", false, FAIL_DENIED},
 };
+
+/* The last request: by the session's own name, or by none. */
+static void
+was_linked(const struct scripted *s, bool linked)
+{
+	int n = scripted_requests(s), line = 0;
+	char *number = NULL, *unique, *challenge = challenge_of(s, n);
+
+	do {
+		free(number);
+		number = logged(s, ++line, 1);
+	} while (number != NULL && atoi(number) != n);
+	unique = logged(s, line, 7);
+	if (linked)
+		assert_string_equal(challenge, unique);
+	else
+		assert_null(challenge);
+	free(number);
+	free(unique);
+	free(challenge);
+}
 
 static void
 a_request_names_the_connection_that_it_goes_by(void **state)
@@ -379,13 +406,11 @@ a_request_names_the_connection_that_it_goes_by(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(links); i++) {
 		const struct linking *l = &links[i];
-		const char *options[] = {"-t", l->tls, NULL};
+		const char *options[] = {l->option, l->tls, NULL};
 		struct scripted s =
 		    scripted_start(server_cert, server_key, options);
 		struct est_server server = server_of(&s);
 		struct fail why = {0};
-		char *unique, *challenge;
-		int n;
 
 		server.pop_link = l->pop;
 		scripted_answer(&s, "csrattrs", "200 OK",
@@ -410,16 +435,42 @@ a_request_names_the_connection_that_it_goes_by(void **state)
 			answer_with_certs(
 			    &s, "simpleenroll", device_cert, NULL, NULL);
 		expect(l->what, enroll(&server, NULL, false, NULL, &why), &why,
-		    FAIL_MALFORMED, l->reason);
-		n = scripted_requests(&s);
-		unique = logged(&s, n, 7);
-		challenge = challenge_of(&s, n);
-		if (l->reason == NULL && l->linked)
-			assert_string_equal(challenge, unique);
-		else if (l->reason == NULL)
-			assert_null(challenge);
-		free(unique);
-		free(challenge);
+		    l->kind, l->reason);
+		if (l->reason == NULL)
+			was_linked(&s, l->linked);
+		scripted_stop(&s);
+	}
+}
+
+/* The 401 may end the connection that the request was linked to. */
+static void
+a_linked_request_survives_a_401(void **state)
+{
+	struct est_auth auth = {.user = "u", .password = "p"};
+	static const char *const options[] = {"-t", "1.2", NULL};
+
+	(void)state;
+	for (int close = 0; close < 2; close++) {
+		struct scripted s =
+		    scripted_start(server_cert, server_key, options);
+		struct est_server server = server_of(&s);
+		struct fail why = {0};
+
+		server.pop_link = POP_ALWAYS;
+		scripted_answer(&s, "csrattrs", "204 No", "", span_str(""));
+		scripted_answer(&s, "simpleenroll.1", "401 No",
+		    close ? "WWW-Authenticate: Basic realm=\"x\"\r\n"
+			    "Connection: close\r\n"
+			  : "WWW-Authenticate: Basic realm=\"x\"\r\n",
+		    span_str(""));
+		answer_with_certs(&s, "simpleenroll", device_cert, NULL, NULL);
+		if (close)
+			scripted_answer(&s, "simpleenroll.2", "400 Bad", "",
+			    span_str("pop-link\n"));
+		expect("401", enroll(&server, &auth, false, NULL, &why), &why,
+		    0, NULL);
+		was_linked(&s, true);
+		assert_int_equal(scripted_requests(&s), close ? 5 : 3);
 		scripted_stop(&s);
 	}
 }
@@ -666,6 +717,7 @@ main(void)
 	    cmocka_unit_test(a_server_that_refuses_our_certificate_is_told),
 	    cmocka_unit_test(a_certificate_of_another_key_is_a_mistake_of_ours),
 	    cmocka_unit_test(a_request_names_the_connection_that_it_goes_by),
+	    cmocka_unit_test(a_linked_request_survives_a_401),
 	    cmocka_unit_test(a_key_that_comes_is_compared_with_its_certificate),
 	    cmocka_unit_test(a_key_that_comes_encrypted_is_decrypted),
 	    cmocka_unit_test(csrattrs_may_be_none),
