@@ -21,10 +21,9 @@ wait_for() { # wait_for SECONDS COMMAND...
 }
 
 # ---- the client: one device that renews itself without end ------------------
-poll() ( # poll NAME: what it is told in $T/NAME.log
-	name=$1
-	mkdir "$T/$name" && cp "$T/$name.pem" "$T/$name.key" "$T/$name/"
-	T=$T/$name
+poll() { # poll NAME: what it is told in $T/NAME.log
+	local name=$1 n said T=$T/$1
+	mkdir "$T" && mv "$T.pem" "$T/$name.pem" && mv "$T.key" "$T/$name.key"
 	for ((n = 1; ; n++)); do
 		said=$(est 0 cacerts 2>&1)
 		echo "cacerts $said" >>"$T.log"
@@ -40,9 +39,9 @@ poll() ( # poll NAME: what it is told in $T/NAME.log
 		else
 			cat "$T/body" >>"$T.log"
 		fi
-		[ ! -f "$T/stop" ] || exit 0
+		[ ! -f "$T/stop" ] || return 0
 	done
-)
+}
 polls=()
 for name in poll1 poll2; do
 	enrol "$name" "$name" || echo "Bail out! enrol"
