@@ -84,9 +84,10 @@ MUST_CHECK int est_csrattrs(
     struct bytes *der, struct est *est, struct fail *why);
 
 /*
- * Makes the request that is to be sent; may be asked several times.  `binding` (RFC 7030, 3.5) is the
- * base64 of tls-unique for challengePassword, or NULL when there is none: a
- * request without one must come out the same every time it is asked for.
+ * Makes the request that is to be sent, several times if need be.  `binding`
+ * (RFC 7030, 3.5) is the base64 of tls-unique for challengePassword, or NULL
+ * when there is none: a request without one must come out the same every time
+ * it is asked for.
  */
 typedef int est_make_csr(
     void *arg, struct bytes *der, const char *binding, struct fail *why);
