@@ -5,6 +5,7 @@
 
 #include "lib/key/key.h"
 #include "lib/wire/der.h"
+#include "lib/wire/keypackage.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -668,6 +669,38 @@ a_key_that_comes_encrypted_is_decrypted(void **state)
 	scripted_stop(&s);
 }
 
+/* And as our own server encrypts it. */
+static void
+a_key_of_our_own_server_is_decrypted(void **state)
+{
+	const struct keywrap wraps[] = {{NID_sha256, 0, 0, NID_aes_256_cbc},
+	    {0, 0, 0, NID_aes_128_cbc},
+	    {0, NID_sha256, NID_id_aes256_wrap, NID_aes_256_cbc}};
+	EVP_PKEY *keys[] = {
+	    EVP_RSA_gen(2048), EVP_RSA_gen(2048), EVP_EC_gen("P-384")};
+	struct scripted s = scripted_usual();
+	struct bytes info = private_info(device_key);
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(wraps); i++) {
+		X509 *receiver = pki_leaf("CN=r", keys[i], root, root_key);
+		struct keypackage package = {span_of(&info), receiver, wraps[i],
+		    server_cert, server_key, NULL};
+		struct bytes sealed = {0};
+		struct fail why = {0};
+
+		if (keypackage_write(&sealed, &package, &why) != 0)
+			fail_msg("%zu: %s %s", i, why.text, why.cause);
+		skg_answer(&s, ENV_PART, span_of(&sealed), device_cert, false);
+		expect("ours", keygen(&s, keys[i], &why), &why, 0, NULL);
+		bytes_free(&sealed);
+		X509_free(receiver);
+		EVP_PKEY_free(keys[i]);
+	}
+	bytes_wipe(&info);
+	scripted_stop(&s);
+}
+
 /* ---- csrattrs ------------------------------------------------------------ */
 
 static void
@@ -720,6 +753,7 @@ main(void)
 	    cmocka_unit_test(a_linked_request_survives_a_401),
 	    cmocka_unit_test(a_key_that_comes_is_compared_with_its_certificate),
 	    cmocka_unit_test(a_key_that_comes_encrypted_is_decrypted),
+	    cmocka_unit_test(a_key_of_our_own_server_is_decrypted),
 	    cmocka_unit_test(csrattrs_may_be_none),
 	};
 
