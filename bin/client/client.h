@@ -68,6 +68,8 @@ MUST_CHECK int trust_begin(
 MUST_CHECK int trust_follow(STACK_OF(X509) * anchors,
     const struct server *server, const STACK_OF(X509) * cacerts,
     struct fail *why);
+/* RFC 7030, 4.1.2: is it a day or longer since trust_follow()? */
+bool trust_is_old(const struct server *server);
 /* The part of a cacerts answer that ends in an anchor. */
 STACK_OF(X509) * trust_select(const STACK_OF(X509) * cacerts,
 		     const STACK_OF(X509) * anchors);
@@ -99,6 +101,9 @@ struct talk {
 	struct key *key;
 	struct bytes password;
 };
+/* RFC 7030, 4.1.2: the CA's certificates once a day, so that a new root is
+ * known before it is needed.  A failure is a warning. */
+void roots_refresh(struct source *source);
 MUST_CHECK int talk_open(struct talk *talk, struct source *source,
     const struct keep_pair *as, struct fail *why);
 void talk_close(struct talk *talk);

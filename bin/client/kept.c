@@ -230,7 +230,10 @@ static int
 renew_one(struct client *client, const struct certificate *cert,
     struct source *source, struct fail *why)
 {
-	return kept(cert, source, client->options.force, why);
+	int rc = kept(cert, source, client->options.force, why);
+
+	roots_refresh(source);
+	return rc;
 }
 
 static int

@@ -155,6 +155,29 @@ cas_learn(STACK_OF(X509) * *cacerts, const struct source *source,
 	    source->anchors, source->cert->server, *cacerts, why);
 }
 
+void
+roots_refresh(struct source *source)
+{
+	STACK_OF(X509) *cacerts = NULL;
+	struct keep_pair *pair = NULL;
+	struct fail why = {0};
+	struct talk talk;
+	int rc = -1;
+
+	if (!trust_is_old(source->cert->server) ||
+	    talk_pair(&pair, source, &why) != 0 || pair == NULL)
+		return;
+	if (talk_open(&talk, source, pair, &why) == 0) {
+		rc = cas_learn(&cacerts, source, talk.est, &why);
+		talk_close(&talk);
+	}
+	if (rc != 0)
+		warn_user("%s: the CA's certificates are not known anew: %s",
+		    source->cert->name, why.text);
+	sk_X509_pop_free(cacerts, X509_free);
+	keep_pair_free(pair);
+}
+
 struct asking {
 	const struct source *source;
 	struct span csr;

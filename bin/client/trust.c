@@ -88,6 +88,8 @@ learnt_write(const STACK_OF(X509) * anchors, const struct server *server,
 	char text[72];
 	int i, rc;
 
+	if (server->learnt == NULL)
+		return 0;
 	for (i = 0; i < sk_X509_num(anchors); i++) {
 		X509 *root = sk_X509_value(anchors, i);
 		char *name = name_text(X509_get_subject_name(root));
@@ -97,15 +99,54 @@ learnt_write(const STACK_OF(X509) * anchors, const struct server *server,
 		pem_add(&pem, root);
 		free(name);
 	}
-	if (server->learnt == NULL) {
-		bytes_free(&pem);
-		return 0;
-	}
 	folder_make(server->learnt);
 	rc = file_write(server->learnt, span_of(&pem), 0644, why);
 	bytes_free(&pem);
 	return rc;
 }
+
+/* ---- when that was ------------------------------------------------------- */
+
+#define DAY 86400
+
+static char *
+stamp_path(const struct server *server)
+{
+	return str_fmt("%s.seen", server->learnt);
+}
+
+bool
+trust_is_old(const struct server *server)
+{
+	struct stat st;
+	char *path;
+	bool old;
+
+	if (server->learnt == NULL)
+		return false;
+	path = stamp_path(server);
+	old = stat(path, &st) != 0 || (int64_t)st.st_mtime > when_now() ||
+	      (int64_t)st.st_mtime + DAY < when_now();
+	free(path);
+	return old;
+}
+
+static void
+stamp(const struct server *server)
+{
+	static const struct span nothing = {0};
+	struct fail ignored = {0};
+	char *path;
+
+	if (server->learnt == NULL)
+		return;
+	folder_make(server->learnt);
+	path = stamp_path(server);
+	(void)!file_write(path, nothing, 0644, &ignored);
+	free(path);
+}
+
+/* ---- first contact ------------------------------------------------------- */
 
 static void
 tell_first(X509 *root, const struct server *server)
@@ -218,6 +259,7 @@ trust_follow(STACK_OF(X509) * anchors, const struct server *server,
 	bool changed = false;
 	int strangers = 0, rc = 0;
 
+	stamp(server);
 	if (sk_X509_num(anchors) == 0)
 		return adopt(anchors, server, cacerts, why);
 	if (anchors_follow(&followed, &changed, &strangers, anchors, cacerts,

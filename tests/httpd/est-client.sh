@@ -155,6 +155,43 @@ if command -v pkcs11-tool >/dev/null; then
 	is "the old key is not deleted" "$(objects)" 2
 fi
 
+# ---- keys made by the server -------------------------------------------------
+client serverkeygen --url "$U" "${anchors[@]}" --subject CN=est-made \
+	"${maker[@]}" --key-out made.key -o made.pem
+is "serverkeygen where it is off" "$rc" 4
+ok "... writes nothing" sh -c '! ls made.key made.pem 2>/dev/null'
+sed -i '0,/name = "device";/s//&\n\t\toperations = ("cacerts", "csrattrs", "simpleenroll", "simplereenroll", "serverkeygen");/' \
+	"$DEMO/etc/microca.conf"
+sed -i -e '0,/name = "device";/s//&\n\t\tserverkeygen = "rsa2048";/' \
+	-e '0,/keys = ("p256", "p384", "rsa2048");/s//keys = ("rsa2048");/' \
+	-e '0,/key_usage = ("digitalSignature");/s//key_usage = ("digitalSignature", "keyEncipherment");/' \
+	"$DEMO/etc/profiles.conf"
+# Who signs what is encrypted.
+cp rsa2048/current/chain.pem "$DEMO/etc/keygen.pem"
+cp rsa2048/current/key.pem "$DEMO/etc/keygen.key"
+chown "$(stat -c %U:%G "$DEMO/var")" "$DEMO"/etc/keygen.*
+chmod 600 "$DEMO/etc/keygen.key"
+printf 'keygen = { key = "%s"; certificate = "%s"; };\n' \
+	"$DEMO/etc/keygen.key" "$DEMO/etc/keygen.pem" >>"$DEMO/etc/microca.conf"
+ok "the CA makes keys from now on" quick
+ok "serverkeygen" client serverkeygen --url "$U" "${anchors[@]}" \
+	--subject CN=est-made "${maker[@]}" --key-out made.key -o made.pem
+is "the key is the certificate's" "$(openssl pkey -in made.key -pubout)" \
+	"$(openssl x509 -in made.pem -noout -pubkey)"
+is "... and nobody else's to read" "$(stat -c %a made.key)" 600
+ok "the chain is there" openssl verify -CAfile "$DEMO/root.pem" \
+	-untrusted made.pem made.pem
+client serverkeygen --url "$U" "${anchors[@]}" --subject CN=est-made \
+	"${maker[@]}" --key-out made.key -o made.pem
+is "a key that is there is not replaced" "$rc" 2
+ok "... one line says how" one_line
+ok "encrypted to a certificate that the server knows" client serverkeygen \
+	--url "$U" "${anchors[@]}" --subject CN=est-made --auth-cert made.pem \
+	--auth-key made.key --decrypt-cert made.pem --decrypt-key made.key \
+	--key-out wrapped.key -o wrapped.pem
+is "... decrypted here" "$(openssl pkey -in wrapped.key -pubout)" \
+	"$(openssl x509 -in wrapped.pem -noout -pubkey)"
+
 # ---- a fleet ----------------------------------------------------------------
 sed -e "s#https://est.example.com:8443#$U#; s#/var/lib/est-client#$T/fleet#" \
 	"$SRCDIR/etc/est-client.conf" >sample.conf

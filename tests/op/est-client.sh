@@ -161,6 +161,8 @@ certificate foreign root /CN=pump-7 basicConstraints=CA:FALSE
 bag foreign.b64 foreign.pem
 answer simplereenroll "200 OK" "$p7" foreign.b64
 refused "another key's certificate" 5 'key'
+ok "... is in quarantine" grep -q "$(sed -n 2p foreign.pem)" \
+	good/rejected/cert.pem
 certificate second root /CN=second basicConstraints=CA:FALSE
 bag both.b64 foreign.pem second.pem
 answer simplereenroll "200 OK" "$p7" both.b64
@@ -266,6 +268,11 @@ for scheme in 'Basic realm="x"' \
 	first=$(grep ' POST ' "$W/log" | tail -n 2 | head -n 1)
 	ok "... is not sent before it is asked for" sh -c \
 		"! grep -qi '^authorization' '$W/request.${first%% *}'"
+	ok "... after a certificate that was not enough" client enroll \
+		--folder "both$word" --subject CN=pump-7 --user pump \
+		--password-file password --auth-cert good/current/chain.pem \
+		--auth-key good/current/key.pem
+	like "... which was shown" "$(tail -n 1 "$W/log")" 'CN=pump-7'
 	client enroll --folder "no$word" --subject CN=pump-7
 	is "... without a password: refused" "$rc" 4
 done
@@ -289,7 +296,41 @@ for vector in "$SRCDIR"/tests/vectors/csrattrs-bad/*.b64; do
 	*) is "$name: neither taken nor refused" "$rc" "0, 4 or 5" ;;
 	esac
 done
+ok "csrattrs=false: a server that sends such is got along with" client enroll \
+	--folder ignored --subject CN=pump-7 --csrattrs=false
 rm -f "$W/csrattrs"
+
+# ---- linked to the connection -----------------------------------------------
+plain=$W
+W=$T/server12
+server_start "$W" server -C root.pem -t 1.2
+U=https://localhost:$port
+answer cacerts "200 OK" application/pkcs7-mime cas.b64
+issuer leaf.ext
+ok "a request linked to TLS 1.2" client enroll --folder linked \
+	--subject CN=pump-7 --pop-link always
+sent=$(grep ' POST ' "$W/log" | tail -n 1)
+openssl base64 -d -in "$W/request.${sent%% *}.body" -out linked.der
+is "... holds its tls-unique" "$(openssl req -inform DER -in linked.der \
+	-noout -text | sed -n 's/^ *challengePassword *://p')" "${sent##* }"
+openssl x509 -in linked/current/cert.pem -noout -pubkey >linked.pub
+is "... and the key that is kept" "$(openssl req -inform DER -in linked.der \
+	-noout -pubkey)" "$(cat linked.pub)"
+ok "not linked unless it is asked for" client enroll --folder unlinked \
+	--subject CN=pump-7
+sent=$(grep ' POST ' "$W/log" | tail -n 1)
+is "... has none" "$(openssl base64 -d -in "$W/request.${sent%% *}.body" |
+	openssl req -inform DER -noout -text | grep -c challengePassword)" 0
+ok "the CA's certificates are asked for once a day" client renew \
+	--folder unlinked
+requests=$(grep -c . "$W/log")
+ok "... not again" client renew --folder unlinked
+is "... so nothing was asked" "$(grep -c . "$W/log")" "$requests"
+touch -d '2 days ago' unlinked/anchors.pem.seen
+ok "... the day after" client renew --folder unlinked
+ok "... cacerts alone" test "$(grep -c . "$W/log")" -eq $((requests + 1))
+W=$plain
+U=$good
 
 issuer leaf.ext -days 90
 
