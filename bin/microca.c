@@ -59,6 +59,8 @@ static const struct command commands[] = {
 	"show one certificate, or export it"},
     {"check", check_run, "[--config]",
 	"test files, token, chain, profiles and store"},
+    {"import-appviewx", import_run, "[-o FOLDER] CONFIG APICONFIG",
+	"make our configuration from that of AppViewX's EST Micro CA"},
     {"httpd", httpd_run, "lighttpd", "print the web server's configuration"},
 };
 

@@ -155,3 +155,62 @@ json_int_of(const struct json *j, const char *key, int64_t absent)
 
 	return json_is_integer(v) ? json_integer_value(v) : absent;
 }
+
+enum json_type
+json_type_of(const struct json *j)
+{
+	const json_t *v = inner(j);
+
+	if (json_is_object(v))
+		return JSON_IS_OBJECT;
+	if (json_is_array(v))
+		return JSON_IS_ARRAY;
+	if (json_is_string(v))
+		return JSON_IS_TEXT;
+	if (json_is_number(v))
+		return JSON_IS_NUMBER;
+	return json_is_boolean(v) ? JSON_IS_TRUTH : JSON_IS_NULL;
+}
+
+char *
+json_scalar(const struct json *j)
+{
+	enum json_type type = json_type_of(j);
+	char *text;
+
+	if (type == JSON_IS_TEXT)
+		return str_dup(json_string_value(inner(j)));
+	if (type != JSON_IS_NUMBER && type != JSON_IS_TRUTH)
+		return NULL;
+	text = json_dumps(inner(j), JSON_ENCODE_ANY);
+	if (text == NULL)
+		abort();
+	return text;
+}
+
+int
+json_each(const struct json *j,
+    int (*each)(const char *key, const struct json *value, void *arg),
+    void *arg)
+{
+	const char *key;
+	json_t *v = inner(j), *value;
+	size_t i;
+	int rc = 0;
+
+	if (json_is_object(v)) {
+		json_object_foreach(v, key, value)
+		{
+			if ((rc = each(key, outer(value), arg)) != 0)
+				return rc;
+		}
+	}
+	if (json_is_array(v)) {
+		json_array_foreach(v, i, value)
+		{
+			if ((rc = each(NULL, outer(value), arg)) != 0)
+				return rc;
+		}
+	}
+	return 0;
+}

@@ -32,6 +32,25 @@ void json_push_str(struct json *j, const char *value);
 char *json_text(const struct json *j, unsigned indent);
 /* Duplicate keys are refused.  FAIL_MALFORMED "json" with line and column. */
 MUST_CHECK int json_read(struct json **j, const char *text, struct fail *why);
+/* For texts of others, that are walked over. */
+enum json_type {
+	JSON_IS_NULL,
+	JSON_IS_TRUTH,
+	JSON_IS_NUMBER,
+	JSON_IS_TEXT,
+	JSON_IS_ARRAY,
+	JSON_IS_OBJECT
+};
+enum json_type json_type_of(const struct json *j);
+/* A text as it is, a number or truth as JSON writes it; NULL for others.  The
+ * caller frees. */
+char *json_scalar(const struct json *j);
+/* Each member of an object, in its order, or element of an array (`key` NULL),
+ * until `each` returns non-zero, which is returned. */
+int json_each(const struct json *j,
+    int (*each)(const char *key, const struct json *value, void *arg),
+    void *arg);
+
 /* Borrowed; NULL or `absent` when there is none of that type. */
 const char *json_str_of(const struct json *j, const char *key);
 int64_t json_int_of(const struct json *j, const char *key, int64_t absent);

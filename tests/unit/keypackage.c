@@ -358,7 +358,7 @@ whoever_has_the_key_decrypts_and_verifies(void **state)
 
 /* How often `needle`, given inverted so that it is not its own find, stands in
  * the process's writable memory. */
-static unsigned
+static unsigned __attribute__((unused))
 memory_holds(const uint8_t *inverted, size_t len)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -398,7 +398,7 @@ memory_holds(const uint8_t *inverted, size_t len)
 #define NEEDLE 24
 
 /* Make, write, send off, free: the octets to look for afterwards. */
-static void __attribute__((noinline)) life(uint8_t raw[NEEDLE],
+static void __attribute__((noinline, unused)) life(uint8_t raw[NEEDLE],
     uint8_t text[NEEDLE], const char *type, const char *number)
 {
 	char boundary[MULTIPART_BOUNDARY_LEN];
