@@ -633,7 +633,7 @@ static void
 usage(void)
 {
 	errx(2, "usage: answer [-C CA] [-gnr] [-T VERSION] [-t VERSION] -c "
-	        "CERT -k KEY "
+		"CERT -k KEY "
 		"FOLDER");
 }
 
