@@ -42,6 +42,17 @@ wish_of(const struct own_run *run, const STACK_OF(X509) * chain)
 
 /* Whatever rule it breaks, it is the server's certificate that is no good. */
 static int
+refused(struct fail *why)
+{
+	struct fail rule = *why;
+
+	fail_cause(why, "%s", rule.reason);
+	return fail(why, FAIL_DENIED,
+	    strcmp(rule.reason, "issuer-root") == 0 ? "up-chain" : "up-cert",
+	    "%s", rule.text);
+}
+
+static int
 accept_chain(void *arg, STACK_OF(X509) * chain, struct fail *why)
 {
 	const struct own_run *run = arg;
@@ -53,12 +64,7 @@ accept_chain(void *arg, STACK_OF(X509) * chain, struct fail *why)
 		rc = issuers_check(
 		    run->settings, present, &wish, when_now(), why);
 	issuers_free(present);
-	if (rc == 0 || why->kind == FAIL_BROKEN)
-		return rc;
-	fail_cause(why, "%s", why->reason);
-	return fail(why, FAIL_DENIED,
-	    strcmp(why->reason, "issuer-root") == 0 ? "up-chain" : "up-cert",
-	    "%.280s", why->text);
+	return rc == 0 || why->kind == FAIL_BROKEN ? rc : refused(why);
 }
 
 /* keep.h drops old generations; this key has to last as long as the

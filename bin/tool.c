@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #include "lib/base/file.h"
+#include "lib/base/when.h"
 
 /* The file by its folder's real path: a link in a place that is closed to the
  * state folder's owner does no harm. */
@@ -147,6 +148,24 @@ tool_become_owner(struct tool *tool, struct fail *why)
 	return 0;
 }
 
+/* The key that issues now, where it is another one than ca.key: for a program
+ * that runs on, the former one would stand in until it is open. */
+static void
+signer_wait(const struct ca *ca)
+{
+	const struct issuer *active;
+	struct fail ignored = {0};
+	size_t i;
+
+	if (ca->issuers == NULL)
+		return;
+	active = issuers_active(ca->issuers, when_now());
+	for (i = 0; i < ca->issuers->n; i++)
+		if (ca->signer[i].issuer == active && ca->signer[i].key != NULL)
+			(void)!key_ready(
+			    ca->signer[i].key, TOOL_TOKEN_WAIT, &ignored);
+}
+
 int
 tool_ca(struct ca **ca, struct tool *tool, unsigned need, struct fail *why)
 {
@@ -163,6 +182,8 @@ tool_ca(struct ca **ca, struct tool *tool, unsigned need, struct fail *why)
 		*ca = NULL;
 		return -1;
 	}
+	if ((need & CA_KEY) != 0)
+		signer_wait(*ca);
 	return 0;
 }
 

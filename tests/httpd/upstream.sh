@@ -145,6 +145,12 @@ keyid_of() {
 time_passes() {
 	sed -i '/"next_try"/d' "$(own "$1")/status.json"
 }
+# So that what is issued now ends later than what there is.
+a_second_passes() {
+	local now
+	now=$(date +%s)
+	until [ "$(date +%s)" -gt "$now" ]; do :; done
+}
 same_as() { # same_as FILE FILE
 	cmp -s "$1" "$2" && echo same
 }
@@ -230,7 +236,9 @@ is "the parent saw a renewal" "$(admin list --subject CN=child-ca \
 	--format json | jq -r '.[-1].operation')" simplereenroll
 
 first=$(keyid_of "$CHILD/state/issuer.pem")
+a_second_passes
 is "a new intermediate by force" "$(run enroll --force intermediate)" 0
+[ ! -s "$T/err" ] || sed 's/^/# /' "$T/err"
 is "it waits for its time" "$(grep -o 'issues from 20' "$T/out")" \
 	"issues from 20"
 second=$(keyid_of "$(own intermediate)/current/cert.pem")
@@ -339,7 +347,7 @@ is "today the first one issues" "$(issuer_of 6)" "$first"
 csr later /CN=later
 later issue --profile device "$T/later.der" >"$T/later.pem" 2>"$T/err" ||
 	sed 's/^/# /' "$T/err"
-later issuers | sed 's/^/# /'
+[ ! -s "$T/err" ] || sed 's/^/# /' "$T/err"
 is "then the new one does" "$(openssl x509 -in "$T/later.pem" -noout \
 	-ext authorityKeyIdentifier | tail -n 1 | tr -d ' :')" "$second"
 done_testing
