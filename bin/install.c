@@ -78,11 +78,13 @@ intermediate(struct tool *tool, const struct install *in,
 	    .roots = roots, .key = in->key, .force = in->force};
 	STACK_OF(X509) *chain = NULL, *rest = NULL;
 	EVP_PKEY *public = NULL;
+	unsigned need = in->key == NULL ? CA_STORE | CA_KEY : CA_STORE;
 	struct ca *ca = NULL;
 	int rc = -1;
 
+	key_harden_process();
 	if (activate_read(&wish.activate, in->activate, why) != 0 ||
-	    tool_ca(&ca, tool, CA_STORE | CA_KEY, why) != 0 ||
+	    tool_ca(&ca, tool, need, why) != 0 ||
 	    key_of(&public, ca, in->key, why) != 0 ||
 	    chain_sort(&chain, pool, public, roots, why) != 0)
 		goto out;

@@ -488,13 +488,15 @@ int
 ca_signer(struct signer **signer, struct ca *ca, int64_t now, struct fail *why)
 {
 	struct signer *active = ca->signer;
+	const struct issuer *issuer;
 	struct fail key = {0};
 
 	if (ca->issuers == NULL) {
 		*why = ca->issuers_why;
 		return -1;
 	}
-	while (active->issuer != issuers_active(ca->issuers, now))
+	issuer = issuers_active(ca->issuers, now);
+	while (active->issuer != issuer)
 		active++;
 	if (authority_usable(active->issuer->authority, now, why) != 0)
 		return -1;

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "lib/base/file.h"
@@ -65,7 +66,7 @@ head_line(struct issuer *issuer, const char *line, struct fail *why)
 static int
 head_read(struct issuer *issuer, struct bytes *text, struct fail *why)
 {
-	char *line, *rest = (char *)text->data;
+	char *line, *rest;
 	int rc = 0;
 
 	bytes_addc(text, '\0');

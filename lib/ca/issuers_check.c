@@ -1,8 +1,10 @@
 #include <stdlib.h>
+#include <string.h>
 
 #include "lib/base/when.h"
 #include "lib/ca/issuers.h"
 #include "lib/ca/issuers_extra.h"
+#include "lib/key/pkcs11uri.h"
 
 /* What a new generation is measured by. */
 struct look {
@@ -36,9 +38,21 @@ time_ok(const struct look *l)
 	return -1;
 }
 
+/* It is kept in a line of a file, and read by programs in other folders. */
+static bool
+place_ok(const char *key)
+{
+	return key == NULL || (strpbrk(key, "\r\n") == NULL &&
+				  (key[0] == '/' || pkcs11uri_is(key)));
+}
+
 static int
 key_ok(const struct look *l)
 {
+	if (!place_ok(l->wish->key))
+		return fail(l->why, FAIL_CONFIG, "issuer-key",
+		    "the key is named neither by a PKCS#11 URI nor by an "
+		    "absolute path");
 	if (EVP_PKEY_eq(l->wish->public, l->authority->key) == 1)
 		return 0;
 	return fail(l->why, FAIL_DENIED, "issuer-key",

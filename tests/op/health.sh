@@ -7,10 +7,11 @@ ca_make pem
 health() {
 	cgi health REQUEST_METHOD=GET REQUEST_URI=/health "$@" </dev/null
 }
-# A signing program's sign of life: sign PROGRAM AGE KEY STORE
+# A signing program's sign of life: sign PROGRAM AGE KEY STORE [ISSUER STAGED]
 sign() {
-	printf '{"program":"%s","pid":1,"when":%s,"key":"%s","store":"%s","issuer":"ok"}' \
-		"$1" "$(($(date +%s) - $2))" "$3" "$4" >"$T/run/health-$1"
+	printf '{"program":"%s","pid":1,"when":%s,"key":"%s","store":"%s","issuer":"%s"%s}' \
+		"$1" "$(($(date +%s) - $2))" "$3" "$4" "${5:-ok}" \
+		"${6:+,\"staged\":\"$6\"}" >"$T/run/health-$1"
 }
 signs() {
 	sign simpleenroll "$@"
@@ -41,6 +42,18 @@ is "a header makes nobody local" "$(wc -l <"$T/body")" 1
 signs 1 ok db-corrupt
 is "a store that is broken" "$(health) $(cat "$T/body")" "503 down"
 signs 1 ok ok
+signs 1 ok ok issuer-former ok
+is "the former issuer stands in" "$(health) $(cat "$T/body")" "200 degraded"
+signs 1 ok ok ok token-key
+is "the issuer to come has no key" "$(health) $(cat "$T/body")" "200 degraded"
+signs 1 ok ok issuer-key ok
+is "an issuer that is not the key's" "$(health) $(cat "$T/body")" "503 down"
+signs 1 ok ok ok ok
+echo junk >"$T/state/issuers/junk.pem"
+is "an issuer's file that cannot be read" "$(health) $(cat "$T/body")" \
+	"200 degraded"
+rm "$T/state/issuers/junk.pem"
+is "all is well again" "$(health) $(cat "$T/body")" "200 ok"
 mv "$T/public/chain.pem" "$T/chain.away"
 is "a chain that is not published" "$(health) $(cat "$T/body")" \
 	"200 degraded"

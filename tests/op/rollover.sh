@@ -334,8 +334,13 @@ is "two roots at the end" "$(awk '/BEGIN/{n++} {print > "'"$T"'/bag-" n ".pem"}'
 is "check is content" "$(check)" ""
 
 # ---- the end of the old ones ------------------------------------------------
-is "years later the oldest goes" "$(faketime -f +1850d "$BUILDDIR/bin/microca" \
-	-c "$CONF" issuers promote >"$T/out" 2>&1; echo $?)" 0
+# A sanitizer wants to be the first library; faketime is.
+is "years later the oldest goes" "$(
+	export ASAN_OPTIONS="${ASAN_OPTIONS:-}:verify_asan_link_order=0"
+	faketime -f +1850d "$BUILDDIR/bin/microca" -c "$CONF" issuers promote \
+		>"$T/out" 2>&1
+	echo $?
+)" 0
 like "it says so" "$(cat "$T/out")" 'dropped 1 past'
 is "issuer.pem is gone, all goes on" \
 	"$(test -f "$T/state/issuer.pem" || states)" "past past active"
