@@ -112,7 +112,7 @@ parameter_keep(struct offer *offer, const char *name, char *value)
 static bool
 offer_take(struct offer *offer, const char **in)
 {
-	blanks_skip(in, " \t,");
+	blanks_skip(in, " \t,="); /* "=": a token68 ends in it */
 	offer->scheme = token_take(in);
 	for (int i = 0; offer->scheme != NULL && i < PARAMETERS_MAX; i++) {
 		const char *p = *in;
