@@ -169,28 +169,39 @@ keys_pin(const struct settings *s, const struct issuers *present,
 	return 0;
 }
 
+/* Those present but its twin, and it, in their order; borrowed. */
+static void
+joined(struct issuers *all, const struct issuers *present, struct issuer *fresh)
+{
+	size_t n = present != NULL ? present->n : 0, at = 0;
+
+	all->item = mem_new((n + 1) * sizeof(struct issuer *));
+	for (size_t i = 0; i < n; i++)
+		if (X509_cmp(present->item[i]->authority->issuer,
+			fresh->authority->issuer) != 0)
+			all->item[all->n++] = present->item[i];
+	while (at < all->n && all->item[at]->activate <= fresh->activate)
+		at++;
+	memmove(&all->item[at + 1], &all->item[at],
+	    (all->n - at) * sizeof(struct issuer *));
+	all->item[at] = fresh;
+	all->n++;
+}
+
 /* Publish with it, then keep it. */
 static int
 keep(const struct settings *s, const struct issuers *present,
     struct issuer *fresh, int64_t now, struct fail *why)
 {
-	struct issuer *item[ISSUERS_MAX + 1];
-	struct issuers all = {.item = item};
-	size_t at = 0;
+	struct issuers all = {0};
+	int rc = -1;
 
-	for (size_t i = 0; present != NULL && i < present->n; i++)
-		if (X509_cmp(present->item[i]->authority->issuer,
-			fresh->authority->issuer) != 0)
-			item[all.n++] = present->item[i];
-	while (at < all.n && item[at]->activate <= fresh->activate)
-		at++;
-	memmove(&item[at + 1], &item[at], (all.n - at) * sizeof(*item));
-	item[at] = fresh;
-	all.n++;
-	if (issuers_publish(s, &all, now, why) != 0 ||
-	    keys_pin(s, present, fresh, why) != 0)
-		return -1;
-	return issuer_write(fresh, why);
+	joined(&all, present, fresh);
+	if (issuers_publish(s, &all, now, why) == 0 &&
+	    keys_pin(s, present, fresh, why) == 0)
+		rc = issuer_write(fresh, why);
+	free(all.item);
+	return rc;
 }
 
 /* Borrows from `wish` but authority, extra and path. */
