@@ -112,7 +112,7 @@ pause_random(void)
 }
 
 /* A PIN that was refused or is locked and a module that is none get no second
- * try. */
+ * try, a missing key no third: each failure closes the neighbours' tokens. */
 static int
 open_tries(struct token *t, const struct p11_wish *wish, const struct pin *pin,
     const char *state, struct fail *why)
@@ -125,7 +125,8 @@ open_tries(struct token *t, const struct p11_wish *wish, const struct pin *pin,
 		if (open_once(t, wish, &said, why) == 0)
 			return 0;
 		if (said != P11_PIN_FINE || tries == TRIES ||
-		    strcmp(why->reason, "token-module") == 0)
+		    strcmp(why->reason, "token-module") == 0 ||
+		    (tries > 1 && strcmp(why->reason, "token-key") == 0))
 			break;
 		pause_random();
 	}

@@ -64,29 +64,36 @@ check() { admin check | grep ^FAIL | grep -v "the web server's cert"; }
 uri() { echo "pkcs11:token=op-test;object=$1"; }
 
 # ---- who asks all the time --------------------------------------------------
-hammer() {
-	ANSWER=$T/hammer.answer BODY=$T/hammer.body
+hammer() { # hammer NAME: one client of several
+	ANSWER=$T/$1.answer BODY=$T/$1.body
 	n=0
 	while [ ! -f "$T/stop" ]; do
 		n=$((n + 1))
-		csr "h$n" "/CN=h$n"
-		echo "$n $(send_csr plain "$T/h$n.b64")" >>"$T/hammer.log"
-		rm -f "$T/h$n.key" "$T/h$n.der" "$T/h$n.b64"
+		csr "$1-$n" "/CN=$1-$n"
+		echo "$n $(send_csr plain "$T/$1-$n.b64")" >>"$T/$1.log"
+		rm -f "$T/$1-$n.key" "$T/$1-$n.der" "$T/$1-$n.b64"
 	done
 }
+HAMMERS="hammer1 hammer2 hammer3"
 hammer_start() {
-	rm -f "$T/stop" "$T/hammer.log"
-	hammer &
-	hammer_pid=$!
-	started="$started $hammer_pid"
-	wait_for 10 test -s "$T/hammer.log"
+	rm -f "$T/stop" "$T"/hammer?.log
+	hammer_pids=
+	for h in $HAMMERS; do
+		hammer "$h" &
+		hammer_pids="$hammer_pids $!"
+	done
+	started="$started $hammer_pids"
+	for h in $HAMMERS; do
+		wait_for 10 test -s "$T/$h.log"
+	done
 }
 # hammer_stop NAME: none of the requests failed.
 hammer_stop() {
 	: >"$T/stop"
-	wait "$hammer_pid"
-	is "$1: no request failed of $(wc -l <"$T/hammer.log")" \
-		"$(grep -v '^[0-9]* 0 200 $' "$T/hammer.log")" ""
+	# shellcheck disable=SC2086
+	wait $hammer_pids
+	is "$1: no request failed of $(cat "$T"/hammer?.log | wc -l)" \
+		"$(cat "$T"/hammer?.log | grep -v '^[0-9]* 0 200 $')" ""
 }
 reenroll() { # reenroll NAME PROGRAM: with its own certificate and a new key
 	rm -f "$T/$1-new.key"
