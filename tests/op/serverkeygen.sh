@@ -3,6 +3,8 @@
 # nothing of it stays.
 # shellcheck source=tests/op/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/op/fcgi.sh
+. "$(dirname "$0")/fcgi.sh"
 ca_make pem
 
 # ---- off by default
@@ -236,6 +238,29 @@ like "the log says why" "$(cat "$T/log")" 'nobody has its key'
 is "and the next try gets one" \
 	"$(post made serverkeygen maker-ra "$T/lost.b64")" 200
 
+status_named() { # status_named CN
+	sql "SELECT status || ' ' || reason FROM certificate
+		WHERE subject = 'CN=$1'"
+}
+is_revoked() { [ "$(status_named "$1")" = "1 5" ]; }
+fcgi_made() { # fcgi_made MODE BODY
+	send "$1" serverkeygen REQUEST_METHOD=POST \
+		"REQUEST_URI=$EST/serverkeygen" MICROCA_ENDPOINT=made \
+		CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" <"$2"
+}
+csr gone /CN=gone
+csr here /CN=here
+start serverkeygen
+fcgi_made gone "$T/gone.b64" >/dev/null
+wait_for 20 is_revoked gone
+is "as FastCGI, to a web server that is gone" "$(status_named gone)" "1 5"
+is "and to one that is there" "$(fcgi_made plain "$T/here.b64")" "0 200 "
+is "which is good" "$(status_named here)" "0 0"
+like "the program has no core and no debugger" \
+	"$(grep -c . "/proc/$pid/environ" 2>&1)" 'ermission denied'
+stop TERM
+
 # ---- encrypted: RFC 7030, 4.4.1.2
 # asn1 FILE CONF: DER by OpenSSL's generator.
 asn1() { openssl asn1parse -genconf "$2" -noout -out "$1"; }
@@ -462,7 +487,7 @@ look() { # every file as it is, and as hex
 	return 0
 }
 mkdir -p "$T/look"
-cp -r "$T/state" "$T/public" "$T/run" "$T/log" "$T/look/"
+cp -r "$T/state" "$T/public" "$T/run" "$T/log" "$T/serverkeygen.log" "$T/look/"
 sqlite3 -readonly "$T/state/microca.db" .dump >"$T/look/dump"
 is "no key is in database, state, log or audit" "$(look)" ""
 openssl pkey -in "$T/dev1.made.key" -outform DER -out "$T/look/planted"

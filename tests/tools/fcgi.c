@@ -40,12 +40,13 @@ enum mode {
 	LONG_NAME,   /* a parameter name of 2^31 - 1 octets */
 	LONG_PARAMS, /* 70,000 octets of parameters more */
 	HALF_BEGIN,  /* half a BEGIN_REQUEST, then nothing */
+	GONE,        /* takes no answer */
 	GARBAGE      /* no FastCGI at all */
 };
 
 static const char *const modes[] = {"plain", "padding", "slow", "stall",
     "abort", "close", "begin-twice", "begin-other", "version", "unknown",
-    "role", "long-name", "long-params", "half-begin", "garbage"};
+    "role", "long-name", "long-params", "half-begin", "gone", "garbage"};
 
 static enum mode mode = PLAIN;
 static int sock = -1;
@@ -286,6 +287,8 @@ main(int argc, char **argv)
 	sock = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (sock < 0 || connect(sock, (struct sockaddr *)&to, sizeof(to)) != 0)
 		err(2, "%s", to.sun_path);
+	if (mode == GONE)
+		(void)shutdown(sock, SHUT_RD);
 	while (times-- > 0 && rc == 0) {
 		request(argv + optind + 1, data, len, times > 0);
 		rc = answer() ? 0 : 1;

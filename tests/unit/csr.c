@@ -114,6 +114,79 @@ each_vector_gets_its_reason_word(void **state)
 	bytes_free(&table);
 }
 
+/* What csr_read() says of key and signature. */
+static bool
+is_of_the_key(const char *reason)
+{
+	static const char *const words[] = {"key-alg", "weak-hash", "pop",
+	    "sigalg", "curve", "key", "weak-key", "key-size"};
+
+	for (size_t i = 0; i < COUNT(words); i++)
+		if (strcmp(words[i], reason) == 0)
+			return true;
+	return false;
+}
+
+/* RFC 7030, 4.4.1: they are ignored, and nothing else is. */
+static void
+without_proof_key_and_signature_mean_nothing(void **state)
+{
+	struct bytes table = file_of("csr-expected.tsv");
+	char *line, *rest = (char *)table.data;
+	int ignored = 0, refused = 0;
+
+	(void)state;
+	(void)strsep(&rest, "\n");
+	while ((line = strsep(&rest, "\n")) != NULL && *line != '\0') {
+		char *file = strsep(&line, "\t");
+		char *expected = strsep(&line, "\t");
+		struct bytes der = vector_of(file);
+		struct csr *csr;
+		struct fail why = {0};
+		int rc = csr_read_unproven(&csr, span_of(&der), &why);
+
+		if (is_of_the_key(expected) ||
+		    strcmp(file, "csr-made/022-sigbits-unused.b64") == 0) {
+			if (rc != 0 && is_of_the_key(why.reason))
+				fail_msg("%s: %s", file, why.text);
+			ignored += rc == 0;
+		} else if (strcmp(rc == 0 ? "ok" : why.reason, expected) != 0) {
+			fail_msg("%s: %s, not %s", file,
+			    rc == 0 ? "ok" : why.reason, expected);
+		} else {
+			refused += rc != 0;
+		}
+		if (rc == 0)
+			assert_null(csr->key.evp);
+		csr_free(csr);
+		bytes_free(&der);
+	}
+	assert_true(ignored > 20);
+	assert_true(refused > 20);
+	bytes_free(&table);
+}
+
+static void
+a_key_can_be_given_to_a_request_without(void **state)
+{
+	struct bytes der = vector_of("csr-made/023-sig-flipped.b64");
+	struct bytes spki = {0};
+	struct csr *csr;
+	struct fail why = {0};
+
+	(void)state;
+	assert_int_equal(csr_read_unproven(&csr, span_of(&der), &why), 0);
+	put_key_spki(&spki, p256);
+	assert_int_equal(csr_key_give(csr, span_of(&spki), &why), 0);
+	assert_int_equal(EVP_PKEY_eq(csr->key.evp, p256), 1);
+	assert_true(span_equal(csr->key.spki, span_of(&spki)));
+	assert_int_equal(csr_key_give(csr, span_str("x"), &why), -1);
+	assert_null(csr->key.evp);
+	csr_free(csr);
+	bytes_free(&spki);
+	bytes_free(&der);
+}
+
 static void
 a_good_request_is_all_in_the_struct(void **state)
 {
@@ -602,6 +675,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_vector_gets_its_reason_word),
+	    cmocka_unit_test(without_proof_key_and_signature_mean_nothing),
+	    cmocka_unit_test(a_key_can_be_given_to_a_request_without),
 	    cmocka_unit_test(a_good_request_is_all_in_the_struct),
 	    cmocka_unit_test(other_good_requests_say_what_they_want),
 	    cmocka_unit_test(missing_attributes_are_accepted_and_noted),

@@ -176,13 +176,15 @@ issuing_looks_nothing_up_without_an_index(void **state)
 {
 	static const enum sql path_of_issuing[] = {SQL_CERT_SHA256,
 	    SQL_CERT_SERIAL, SQL_CERT_CLASH, SQL_CERT_REPEAT, SQL_CERT_KEY,
-	    SQL_CERT_NAME, SQL_CERT_DEVICE, SQL_CERT_REVOKE};
+	    SQL_CERT_NAME, SQL_CERT_NAMED, SQL_CERT_ANSWER, SQL_CERT_DEVICE,
+	    SQL_CERT_REVOKE};
 	struct store *store = store_made();
 	sqlite3 *db;
 
 	(void)state;
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	for (size_t i = 0; i < 8; i++) {
+	for (size_t i = 0;
+	     i < sizeof(path_of_issuing) / sizeof(path_of_issuing[0]); i++) {
 		const char *sql = sql_text[path_of_issuing[i]];
 		char *explain = str_fmt("EXPLAIN QUERY PLAN %s", sql);
 		sqlite3_stmt *st = NULL;
@@ -476,6 +478,72 @@ quota_counts_live_ones_but_the_renewed(void **state)
 	for (unsigned i = 0; i < 3; i++)
 		record_free(&r[i]);
 	record_free(&next);
+	store_free(store);
+}
+
+struct named {
+	char text[200];
+	unsigned n, most;
+};
+
+static int
+named_each(struct span der, void *arg)
+{
+	struct named *named = arg;
+
+	(void)snprintf(named->text, sizeof(named->text), "%.*s", (int)der.len,
+	    (const char *)der.data);
+	return ++named->n == named->most;
+}
+
+static void
+good_ones_of_a_name_are_their_owner_s(void **state)
+{
+	static const struct {
+		const char *subject, *owner;
+		int64_t now;
+		unsigned n;
+	} table[] = {
+	    {"pump", "ann", T0, 2},
+	    {"pump", "bob", T0, 0},
+	    {"tank", "ann", T0, 0},
+	    {"pump", "ann", T0 + 4000 * (int64_t)DAY, 0},
+	};
+	struct store *store = store_made();
+	const struct audit entry = {.event = "revoke"};
+	struct named named = {.most = 1};
+	uint8_t hash[SHA256_LEN];
+	struct fail why = {0};
+	bool changed;
+
+	(void)state;
+	for (unsigned n = 1; n <= 3; n++) {
+		char *key = str_fmt("k%u", n);
+		struct record r;
+
+		record_make(&r, n, "ann", "pump", key);
+		issued(store, &r);
+		record_free(&r);
+		free(key);
+	}
+	assert_int_equal(store_revoke(store, &changed,
+			     "0000000000000000000000000000000000000002",
+			     REASON_SUPERSEDED, T0, &entry, &why),
+	    0);
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct named all = {.most = 100};
+
+		digest(hash, "subject", table[i].subject);
+		assert_int_equal(store_named(store, hash, table[i].owner,
+				     table[i].now, named_each, &all, &why),
+		    0);
+		assert_int_equal(all.n, table[i].n);
+	}
+	digest(hash, "subject", "pump");
+	assert_int_equal(
+	    store_named(store, hash, "ann", T0, named_each, &named, &why), 0);
+	assert_int_equal(named.n, 1); /* no further than wanted */
+	assert_non_null(strstr(named.text, "of ann for pump"));
 	store_free(store);
 }
 
@@ -1143,6 +1211,7 @@ main(void)
 	    ON_DISK(clock_set_back_stops_issuing),
 	    ON_DISK(serial_is_used_once_by_an_issuer),
 	    ON_DISK(quota_counts_live_ones_but_the_renewed),
+	    ON_DISK(good_ones_of_a_name_are_their_owner_s),
 	    ON_DISK(revocation_goes_one_way),
 	    cmocka_unit_test(reason_words_are_those_of_rfc_5280),
 	    ON_DISK(outbox_tells_of_devices_in_order),
