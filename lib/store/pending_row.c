@@ -145,20 +145,19 @@ pending_audit(struct conn *c, const struct audit *said, const struct pending *p,
 
 /* ---- looking up --------------------------------------------------------- */
 
-/* An answer that got lost on its way is revoked for that, or because the next
- * one takes its place: it may be made anew all the same. */
+/* The one that is being replaced is revoked for that already. */
 static bool
 is_good(const struct record *r, const struct pending *p,
     const struct pending_rules *rules)
 {
 	bool good = r->status == STORE_GOOD && r->not_after >= rules->now;
-	bool lost =
-	    r->status == STORE_REVOKED &&
-	    (r->reason == REASON_CESSATION || r->reason == REASON_SUPERSEDED);
+	bool replaced =
+	    rules->issue != NULL && rules->issue->superseded != NULL &&
+	    memcmp(rules->issue->superseded, r->sha256, SHA256_LEN) == 0;
 
 	if (!rules->anew)
 		return good;
-	return (good || lost) && p->changed + rules->again > rules->now;
+	return (good || replaced) && p->changed + rules->again > rules->now;
 }
 
 /* The certificate that an issued one got, if it still counts. */
@@ -221,7 +220,8 @@ pending_judge(int64_t *id, struct bytes *again, struct conn *c,
 {
 	const struct pending_rules looked = {.now = rules->now,
 	    .anew = rules->approval_anew,
-	    .again = rules->approval_again};
+	    .again = rules->approval_again,
+	    .issue = rules};
 	struct pending p;
 	bool found;
 	int rc = 0;
@@ -257,5 +257,18 @@ pending_use(struct conn *c, int64_t id, const struct record *r,
 	    VALUES(value_number(PENDING_ISSUED), value_number(rules->now),
 		value_number(rules->now + rules->approval_keep),
 		value_octets(r->sha256, SHA256_LEN), value_number(id)),
+	    why);
+}
+
+int
+pending_give_back(struct conn *c, const struct record *r, struct fail *why)
+{
+	bool row;
+
+	return db_query(c, SQL_PENDING_GIVE_BACK, &row,
+	    VALUES(value_number(PENDING_APPROVED),
+		value_number(hash_head(r->request_key)),
+		value_octets(r->request_key, SHA256_LEN),
+		value_octets(r->sha256, SHA256_LEN)),
 	    why);
 }

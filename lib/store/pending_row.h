@@ -36,5 +36,8 @@ MUST_CHECK int pending_judge(int64_t *id, struct bytes *again, struct conn *c,
     const struct record *r, const struct store_rules *rules, struct fail *why);
 MUST_CHECK int pending_use(struct conn *c, int64_t id, const struct record *r,
     const struct store_rules *rules, struct fail *why);
+/* What `r` was issued for is approved still: nobody received `r`. */
+MUST_CHECK int pending_give_back(
+    struct conn *c, const struct record *r, struct fail *why);
 
 #endif

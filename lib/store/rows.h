@@ -40,5 +40,8 @@ MUST_CHECK int secret_judge(
     struct conn *c, const struct store_rules *rules, struct fail *why);
 MUST_CHECK int secret_use(struct conn *c, const struct record *r,
     const struct store_rules *rules, struct fail *why);
+/* `r`, which used up number `id`, reached nobody: it is open again. */
+MUST_CHECK int secret_give_back(
+    struct conn *c, int64_t id, const struct record *r, struct fail *why);
 
 #endif

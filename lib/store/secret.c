@@ -360,3 +360,15 @@ secret_use(struct conn *c, const struct record *r,
 		value_number(rules->secret)),
 	    why);
 }
+
+int
+secret_give_back(
+    struct conn *c, int64_t id, const struct record *r, struct fail *why)
+{
+	bool row;
+
+	if (id == 0)
+		return 0;
+	return db_query(c, SQL_SECRET_GIVE_BACK, &row,
+	    VALUES(value_number(id), value_octets(r->sha256, SHA256_LEN)), why);
+}

@@ -241,8 +241,15 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_PENDING_CHANGE] =
 	"UPDATE pending SET state = $1, changed = $2, expires = $3,"
 	" certificate = $4, decider = $5, note = $6 WHERE id = $7",
-    [SQL_PENDING_USE] = "UPDATE pending SET state = $1, changed = $2,"
-			" expires = $3, certificate = $4 WHERE id = $5",
+    /* An answer made anew does not make the approval last longer. */
+    [SQL_PENDING_USE] =
+	"UPDATE pending SET"
+	" changed = CASE WHEN state = $1 THEN changed ELSE $2 END,"
+	" expires = CASE WHEN state = $1 THEN expires ELSE $3 END,"
+	" state = $1, certificate = $4 WHERE id = $5",
+    [SQL_PENDING_GIVE_BACK] =
+	"UPDATE pending SET state = $1, certificate = NULL"
+	" WHERE request_head = $2 AND request_key = $3 AND certificate = $4",
     /* No more than the limit is looked at. */
     [SQL_PENDING_HOLDER] =
 	"SELECT count(*) FROM (SELECT 1 FROM pending WHERE holder = $1"
@@ -269,4 +276,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_SECRET_REVOKE] = "UPDATE secret SET revoked = $1 WHERE id = $2",
     [SQL_SECRET_USE] = "UPDATE secret SET used = $1, request_key = $2,"
 		       " certificate = $3 WHERE id = $4",
+    [SQL_SECRET_GIVE_BACK] =
+	"UPDATE secret SET used = 0, request_key = NULL, certificate = NULL"
+	" WHERE id = $1 AND certificate = $2",
 };

@@ -112,7 +112,7 @@ static int revoke_rows(struct conn *c, const struct record *r,
     struct fail *why);
 
 /* What nobody received, as far as anybody knows, is replaced; `old` is that
- * answer, when `done`.  One that was seen to be lost is revoked already. */
+ * answer, when `done`. */
 static int
 supersede(bool *done, struct record *old, struct conn *c,
     const struct record *r, const struct store_rules *rules,
@@ -132,8 +132,8 @@ supersede(bool *done, struct record *old, struct conn *c,
 	if (!row || old->not_after < rules->now ||
 	    old->issued < rules->now - rules->supersede)
 		return 0;
-	*done = old->status == STORE_GOOD || old->reason == REASON_CESSATION;
-	if (old->status != STORE_GOOD)
+	*done = old->status == STORE_GOOD;
+	if (!*done)
 		return 0;
 	said.event = "revoke";
 	said.serial = old->serial;
@@ -390,4 +390,41 @@ store_revoke(struct store *store, bool *changed, const char *serial,
 	db_rollback(c);
 	/* Whoever revoked it may still be waiting for the disk. */
 	return rc == 0 ? db_sync(store->db, why) : -1;
+}
+
+static int
+lost_rows(struct conn *c, const struct record *r, int64_t secret, int64_t when,
+    const struct audit *entry, struct fail *why)
+{
+	if (revoke_rows(c, r, REASON_CESSATION, when, entry, why) != 0 ||
+	    secret_give_back(c, secret, r, why) != 0)
+		return -1;
+	return pending_give_back(c, r, why);
+}
+
+int
+store_lost(struct store *store, bool *changed, const char *serial,
+    int64_t secret, int64_t when, const struct audit *entry, struct fail *why)
+{
+	struct record r;
+	struct conn *c;
+	bool change = false;
+	int rc;
+
+	*changed = false;
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	rc = revoke_find(&r, c, serial, why);
+	if (rc == 0 && r.status == STORE_GOOD) {
+		change = true;
+		rc = lost_rows(c, &r, secret, when, entry, why);
+	}
+	record_free(&r);
+	if (rc == 0 && change) {
+		rc = db_commit(c, true, why);
+		*changed = rc == 0;
+		return rc;
+	}
+	db_rollback(c);
+	return rc;
 }

@@ -139,6 +139,13 @@ MUST_CHECK int store_revoke(struct store *store, bool *changed,
     const char *serial, enum store_reason reason, int64_t when,
     const struct audit *entry, struct fail *why);
 
+/* As store_revoke() for cessationOfOperation, of one that nobody received: what
+ * it was issued for, `secret` (0: none) and an approval, is good for another.
+ * One that is not good any more is left alone: `changed` false. */
+MUST_CHECK int store_lost(struct store *store, bool *changed,
+    const char *serial, int64_t secret, int64_t when, const struct audit *entry,
+    struct fail *why);
+
 /* One audit row.  `durable`: wait for the disk.  Refusals (event "refuse")
  * without an identity are coalesced beyond 60 a minute per reason and peer
  * network (refusals.h); while the disk is nearly full all are only counted. */

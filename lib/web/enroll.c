@@ -147,6 +147,7 @@ line(struct ca *ca, const struct request *rq, struct reply *rp,
 	if (identity_of(&who, ca, rq, why) != 0)
 		goto out;
 	rp->trace.requester = str_dup(who->requester);
+	rp->trace.secret = who->secret;
 	if (csr_take(&csr, rq, made, &rp->trace, why) == 0 &&
 	    ca_names_free(ca, csr, why) == 0 &&
 	    grant_of(&grant, who, rq, operation, csr, renewal, why) == 0)
@@ -193,11 +194,11 @@ enroll_lost(struct ca *ca, const struct request *rq, const struct trace *trace)
 
 	if (trace->serial == NULL)
 		return;
-	if (store_revoke(ca->store, &changed, trace->serial, REASON_CESSATION,
+	if (store_lost(ca->store, &changed, trace->serial, trace->secret,
 		when_now(), &entry, &why) != 0)
 		log_fail(
 		    "a certificate whose key nobody has is not revoked", &why);
-	else
+	else if (changed)
 		log_write(LOG_LEVEL_INFO,
 		    "certificate %s is revoked: nobody has its key",
 		    trace->serial);

@@ -21,6 +21,7 @@ struct trace {
 	char *requester; /* a validated identity, or NULL */
 	char *subject;   /* as asked for, or NULL */
 	char *serial;    /* of what is lost with the answer, or NULL */
+	int64_t secret;  /* id of the one that it was made for; 0: none */
 	bool has_csr, has_key;
 	uint8_t csr_sha256[SHA256_LEN];
 	uint8_t spki_sha256[SHA256_LEN];

@@ -238,6 +238,13 @@ is "one of the two is good" \
 		wc -l)" 1
 csr pump-21b /CN=pump-21
 is "not for another request" "$(make_key pump-21b)" 401
+serial_of() { # serial_of SUBJECT: of the good one
+	admin list --subject "$1" --status good --format json | jq -r '.[0].serial'
+}
+ok "somebody takes the certificate away" admin revoke \
+	--reason cessationOfOperation "$(serial_of CN=pump-21)"
+is "the secret does not bring it back" "$(make_key pump-21) $(reason)" "401 "
+like "… for it is used up" "$(cat "$T/log")" 'auth: the secret is used up'
 
 # ---- limits
 s11=$(secret once pump-11)

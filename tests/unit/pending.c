@@ -234,7 +234,7 @@ answer_made_anew_needs_no_second_approval_for_a_while(void **state)
 	struct bytes repeat = {0};
 	const struct audit lost = {.event = "revoke"};
 	struct pending asked;
-	struct record r[3];
+	struct record r[5];
 	bool changed;
 	struct fail why = {0};
 
@@ -246,7 +246,7 @@ answer_made_anew_needs_no_second_approval_for_a_while(void **state)
 	rules.approval_keep = WEEK;
 	rules.approval_again = 3600;
 	rules.repeat_window = 0;
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 5; i++)
 		record_of(&r[i], &asked, i + 1);
 	assert_int_equal(record_issue(store, &repeat, &r[0], &rules, &why), 0);
 	rules.now += 3000;
@@ -254,19 +254,64 @@ answer_made_anew_needs_no_second_approval_for_a_while(void **state)
 	assert_int_equal(repeat.len, 0);
 	assert_int_equal(events("issue"), 2);
 	/* One that was lost on its way does not count. */
-	assert_int_equal(store_revoke(store, &changed, r[1].serial,
-			     REASON_CESSATION, T0, &lost, &why),
-	    0);
+	assert_int_equal(
+	    store_lost(store, &changed, r[1].serial, 0, T0, &lost, &why), 0);
+	assert_true(changed);
 	rules.now += 3000;
 	assert_int_equal(record_issue(store, &repeat, &r[2], &rules, &why), 0);
 	assert_int_equal(repeat.len, 0);
-	rules.now += 3600;
-	assert_int_equal(record_issue(store, &repeat, &r[2], &rules, &why), -1);
+	/* What it became in between does not make it last longer. */
+	rules.now += 3000;
+	assert_int_equal(record_issue(store, &repeat, &r[3], &rules, &why), 0);
+	rules.now += 600;
+	assert_int_equal(record_issue(store, &repeat, &r[4], &rules, &why), -1);
 	assert_string_equal(why.reason, "approval");
-	for (unsigned i = 0; i < 3; i++)
+	for (unsigned i = 0; i < 5; i++)
 		record_free(&r[i]);
 	bytes_free(&repeat);
 	pending_free(&asked);
+	store_free(store);
+}
+
+static void
+what_was_taken_away_needs_another_approval(void **state)
+{
+	static const enum store_reason reasons[] = {
+	    REASON_CESSATION, REASON_SUPERSEDED, REASON_UNSPECIFIED};
+	struct store *store = store_made();
+	struct store_rules rules = rules_at(T0 + 2);
+	const struct audit taken = {.event = "revoke"};
+	struct bytes repeat = {0};
+	struct fail why = {0};
+
+	(void)state;
+	rules.approval = rules.approval_anew = rules.key_reuse = true;
+	rules.approval_keep = WEEK;
+	rules.approval_again = rules.supersede = 3600;
+	rules.repeat_window = 0;
+	for (unsigned i = 0; i < sizeof(reasons) / sizeof(*reasons); i++) {
+		struct pending asked;
+		struct record r[2];
+		bool changed;
+
+		ask_make(&asked, i, "pump");
+		assert_int_equal(state_at(store, &asked, T0), PENDING_OPEN);
+		assert_true(decided(store, i + 1, PENDING_APPROVED, T0 + 1));
+		record_of(&r[0], &asked, 10 * i + 1);
+		record_of(&r[1], &asked, 10 * i + 2);
+		assert_int_equal(
+		    record_issue(store, &repeat, &r[0], &rules, &why), 0);
+		assert_int_equal(store_revoke(store, &changed, r[0].serial,
+				     reasons[i], T0, &taken, &why),
+		    0);
+		assert_int_equal(
+		    record_issue(store, &repeat, &r[1], &rules, &why), -1);
+		assert_string_equal(why.reason, "approval");
+		record_free(&r[0]);
+		record_free(&r[1]);
+		pending_free(&asked);
+	}
+	bytes_free(&repeat);
 	store_free(store);
 }
 
@@ -693,6 +738,7 @@ main(void)
 	    ON_DISK(request_is_kept_once_and_as_it_came),
 	    ON_DISK(approved_one_is_issued_once),
 	    ON_DISK(answer_made_anew_needs_no_second_approval_for_a_while),
+	    ON_DISK(what_was_taken_away_needs_another_approval),
 	    ON_DISK(denied_stays_denied_until_somebody_thinks_better_of_it),
 	    ON_DISK(time_runs_out_for_open_and_approved),
 	    ON_DISK(certificate_that_ended_needs_another_approval),
