@@ -49,6 +49,8 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	    profile_issue(&der, run->tool, ca, run->own->profile, csr, why) ==
 		0)
 		rc = cert_x509(leaf, span_of(&der), why);
+	if (rc != 0 && why->kind == FAIL_MALFORMED)
+		why->kind = FAIL_DENIED; /* our answer: not to be asked again */
 	if (rc == 0)
 		*others = issuers_published(ca->issuers, when_now());
 	ca_drop(ca);
