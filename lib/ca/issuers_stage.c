@@ -352,8 +352,10 @@ promote(struct promoted *promoted, const struct settings *s, int64_t now,
 	bool *leaves;
 	int rc;
 
-	if (issuers_read(&all, s, why) != 0)
+	if (present_read(&all, s, why) != 0)
 		return -1;
+	if (all == NULL)
+		return 0;
 	leaves = mem_new(all->n * sizeof(*leaves));
 	for (size_t i = 0; i < all->n; i++) {
 		leaves[i] = over(all, all->item[i], now);

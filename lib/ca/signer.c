@@ -183,15 +183,20 @@ can_sign(struct ca *ca, struct signer *signer, struct fail *why)
 	return ok;
 }
 
+/* Again when it is for another reason: a key that is being opened at the start
+ * is not yet one that is missing. */
 static void
 say_former(const struct signer *active, const struct signer *former,
     const struct fail *why)
 {
 	static int64_t last;
+	static const char *reason;
 	int64_t now = (int64_t)when_clock() + SAY_EVERY;
 	int64_t then = __atomic_load_n(&last, __ATOMIC_RELAXED);
+	const char *before =
+	    __atomic_exchange_n(&reason, why->reason, __ATOMIC_RELAXED);
 
-	if (now - then < SAY_EVERY ||
+	if ((now - then < SAY_EVERY && before == why->reason) ||
 	    !__atomic_compare_exchange_n(
 		&last, &then, now, false, __ATOMIC_RELAXED, __ATOMIC_RELAXED))
 		return;

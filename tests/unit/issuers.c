@@ -135,9 +135,15 @@ says(const char *word, int kind)
 static void
 an_absent_issuer_is_waited_for(void **state)
 {
+	struct promoted p;
+	struct fail why = {0};
+
 	(void)state;
 	clean();
 	says("issuer-absent", FAIL_BUSY);
+	assert_int_equal(issuers_promote(&p, settings, when_now(), &why), 0);
+	assert_null(p.active);
+	promoted_free(&p);
 }
 
 static void
