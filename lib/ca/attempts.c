@@ -159,7 +159,7 @@ static bool
 counts(const struct entry *e, int64_t now)
 {
 	return e->key != 0 && e->since <= now &&
-	       now - e->since < ATTEMPTS_WINDOW;
+	       e->since > now - ATTEMPTS_WINDOW;
 }
 
 /* Beyond the file's end nothing was counted yet. */
