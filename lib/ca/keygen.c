@@ -196,7 +196,8 @@ recipient_find(X509 **cert, struct ca *ca, const struct request *rq,
 {
 	struct search search = {grant->csr->asymmetric_key, NULL};
 
-	if (rq->client_cert.len > 0)
+	/* Beside a secret one may be shown that is not accepted here. */
+	if (rq->client_cert.len > 0 && who->secret == 0)
 		(void)look_at(span_of(&rq->client_cert), &search);
 	if (search.found == NULL && look_up(&search, ca, who, grant, why) != 0)
 		return -1;
