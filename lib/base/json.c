@@ -90,6 +90,12 @@ json_bool(struct json *j, const char *key, bool value)
 }
 
 void
+json_none(struct json *j, const char *key)
+{
+	set(j, key, json_null());
+}
+
+void
 json_time(struct json *j, const char *key, int64_t when)
 {
 	char text[WHEN_LEN];
@@ -154,6 +160,32 @@ json_int_of(const struct json *j, const char *key, int64_t absent)
 	const json_t *v = json_object_get(inner(j), key);
 
 	return json_is_integer(v) ? json_integer_value(v) : absent;
+}
+
+bool
+json_bool_of(const struct json *j, const char *key, bool absent)
+{
+	const json_t *v = json_object_get(inner(j), key);
+
+	return json_is_boolean(v) ? json_is_true(v) : absent;
+}
+
+const struct json *
+json_of(const struct json *j, const char *key)
+{
+	return (const struct json *)json_object_get(inner(j), key);
+}
+
+struct json *
+json_copy(const struct json *j)
+{
+	return outer(json_deep_copy(inner(j)));
+}
+
+void
+json_remove(struct json *j, const char *key)
+{
+	(void)json_object_del(inner(j), key);
 }
 
 enum json_type
