@@ -177,7 +177,7 @@ json_of(const struct json *j, const char *key)
 }
 
 struct json *
-json_copy(const struct json *j)
+json_dup(const struct json *j)
 {
 	return outer(json_deep_copy(inner(j)));
 }

@@ -21,7 +21,7 @@ void json_free(struct json *j);
 void json_str(struct json *j, const char *key, const char *value);
 void json_int(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
-void json_none(struct json *j, const char *key); /* null */
+void json_none(struct json *j, const char *key);               /* null */
 void json_time(struct json *j, const char *key, int64_t when); /* RFC 3339 */
 /* Takes `value` over. */
 void json_add(struct json *j, const char *key, struct json *value);
@@ -59,7 +59,7 @@ bool json_bool_of(const struct json *j, const char *key, bool absent);
 /* A member of any type, borrowed; NULL: there is none. */
 const struct json *json_of(const struct json *j, const char *key);
 /* Everything in it, too; the caller frees. */
-struct json *json_copy(const struct json *j);
+struct json *json_dup(const struct json *j);
 void json_remove(struct json *j, const char *key);
 
 #endif
