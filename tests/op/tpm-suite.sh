@@ -9,7 +9,7 @@ tpm_need
 TOKEN=tpm
 export TOKEN
 for test in cacerts csrattrs simpleenroll simplereenroll refusals health \
-	socket; do
+	serverkeygen secret approval rollover socket; do
 	"$SRCDIR/tests/op/$test.sh" >"$T/out" 2>"$T/err"
 	rc=$?
 	# Their lines, numbered on.
