@@ -87,8 +87,8 @@ folder_make(const char *what, const char *path, mode_t mode, uid_t uid,
 
 /* The web server's certificates: their group is that of the folder. */
 static int
-server_folder_make(const struct settings *settings, uid_t uid, gid_t gid,
-    struct fail *why)
+server_folder_make(
+    const struct settings *settings, uid_t uid, gid_t gid, struct fail *why)
 {
 	const struct group *web = getgrnam(WEB_GROUP);
 	char *path = file_path(settings->public_folder, "server");

@@ -10,6 +10,8 @@ chmod 755 "$T"
 DEMO=$T/demo
 PORT=${MICROCA_TEST_PORT:-$((20000 + $$ % 20000))}
 export T DEMO PORT
+# A sanitizer wants to be the first library; faketime is.
+export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 tap_n=0
 tap_bad=0
 

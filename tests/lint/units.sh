@@ -17,10 +17,10 @@ for unit in etc/systemd/*; do
 		-e '/^Documentation=/d' "$unit" >"$units/${unit##*/}"
 done
 quiet() { # a remark fails, too
-	remarks=$("$@" 2>&1) && [ -z "$remarks" ] || {
-		printf '%s\n' "$remarks"
-		return 1
-	}
+	remarks=$("$@" 2>&1)
+	quiet_rc=$?
+	printf '%s' "$remarks"
+	[ "$quiet_rc" = 0 ] && [ -z "$remarks" ]
 }
 for unit in "$units"/*; do
 	ok "etc/systemd/${unit##*/}" quiet systemd-analyze verify "$unit"

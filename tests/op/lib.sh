@@ -7,6 +7,9 @@
 SRCDIR=${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 BUILDDIR=${BUILDDIR:-$SRCDIR}
 export SRCDIR BUILDDIR
+# A sanitizer wants to be the first library; faketime is.
+ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
+export ASAN_OPTIONS
 if [ "$(id -u)" = 0 ]; then
 	exec setpriv --reuid 65534 --regid 65534 --clear-groups \
 		env HOME=/nonexistent "$0" "$@"

@@ -72,13 +72,16 @@ static void
 what_the_sample_comments_out_are_the_defaults(void **state)
 {
 	char *sample = source_text("etc/est-client.conf");
+	char *fixed = str_fmt("state = \"/var/lib/est-client\";\n%s", sample);
 	struct flags none = {.n = 0};
 	struct settings s;
 	struct bytes first = {0}, second = {0};
 	struct fail why = {0};
 
 	(void)state;
-	assert_int_equal(read_text(&s, sample, &none, &why), 0);
+	/* What is built for another place has another state folder. */
+	assert_int_equal(read_text(&s, fixed, &none, &why), 0);
+	free(fixed);
 	conf_write(&first, &s, &settings_table);
 	settings_free(&s);
 	uncomment(sample);
