@@ -24,8 +24,14 @@ static int
 ask_once(struct http_answer *answer, struct est *est, const char *url,
     struct span body, struct fail *why)
 {
-	struct http_request request = {
-	    url, body, "application/pkcs10", NULL, EST_BODY_MAX};
+	/* RFC 8951, 3 ignores it; servers of RFC 7030 want it. */
+	static const char *const base64[] = {
+	    "Content-Transfer-Encoding: base64", NULL};
+	struct http_request request = {.url = url,
+	    .body = body,
+	    .type = "application/pkcs10",
+	    .headers = body.data != NULL ? base64 : NULL,
+	    .body_max = EST_BODY_MAX};
 	struct bytes authorization = {0};
 	struct origin origin;
 	const char *path;

@@ -3,13 +3,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <time.h>
 
 #include <curl/curl.h>
 #include <openssl/err.h>
 
-#include "lib/base/when.h"
+#include "lib/net/head.h"
 #include "lib/net/session.h"
 
 #ifdef HAVE_CONFIG_H
@@ -27,7 +26,7 @@ struct http {
 	/* Of the exchange that runs: */
 	struct http_answer *answer;
 	size_t headers, body_max;
-	bool too_long, cut; /* refused; enough was seen */
+	bool whole, too_long, cut; /* wanted; refused; enough was seen */
 	char error[CURL_ERROR_SIZE];
 };
 
@@ -52,80 +51,6 @@ tls_set(CURL *curl, void *ssl_ctx, void *arg)
 
 /* ---- the answer as it comes ---------------------------------------------- */
 
-/* The value of the header line, or NULL when it is another; blanks off. */
-static char *
-value_of(const char *line, size_t len, const char *name)
-{
-	size_t skip = strlen(name);
-
-	if (len <= skip || strncasecmp(line, name, skip) != 0 ||
-	    line[skip] != ':')
-		return NULL;
-	for (skip++; skip < len && (line[skip] == ' ' || line[skip] == '\t');)
-		skip++;
-	while (len > skip && (unsigned char)line[len - 1] <= ' ')
-		len--;
-	/* RFC 9110, 5.5: controls in a value make it none. */
-	for (size_t i = skip; i < len; i++)
-		if ((unsigned char)line[i] < ' ' && line[i] != '\t')
-			return NULL;
-	return mem_dup(line + skip, len - skip);
-}
-
-static void
-value_keep(char **kept, char *value)
-{
-	if (value == NULL)
-		return;
-	free(*kept);
-	*kept = value;
-}
-
-static void
-challenge_add(struct http_answer *answer, char *value)
-{
-	char *joined;
-
-	if (value == NULL)
-		return;
-	joined = answer->challenges == NULL
-	             ? str_dup(value)
-	             : str_fmt("%s, %s", answer->challenges, value);
-	free(answer->challenges);
-	answer->challenges = joined;
-	free(value);
-}
-
-/* RFC 9110, 10.2.3: seconds, or a date. */
-static int64_t
-retry_after_read(const char *text)
-{
-	int64_t seconds = 0;
-	time_t date;
-
-	if (text[strspn(text, "0123456789")] != '\0') {
-		date = curl_getdate(text, NULL);
-		seconds = (int64_t)date - when_now();
-		return date < 0 ? -1 : seconds > 0 ? seconds : 0;
-	}
-	for (; *text != '\0' && seconds < INT32_MAX; text++)
-		seconds = seconds * 10 + (*text - '0');
-	return seconds;
-}
-
-static void
-header_read(struct http_answer *answer, const char *line, size_t len)
-{
-	char *retry = value_of(line, len, "Retry-After");
-
-	if (retry != NULL)
-		answer->retry_after = retry_after_read(retry);
-	free(retry);
-	value_keep(&answer->type, value_of(line, len, "Content-Type"));
-	value_keep(&answer->location, value_of(line, len, "Location"));
-	challenge_add(answer, value_of(line, len, "WWW-Authenticate"));
-}
-
 static size_t
 take_header(char *line, size_t size, size_t n, void *arg)
 {
@@ -137,13 +62,7 @@ take_header(char *line, size_t size, size_t n, void *arg)
 		http->too_long = true;
 		return 0;
 	}
-	/* A status line: what an interim answer (1xx) said is past. */
-	if (len > 5 && memcmp(line, "HTTP/", 5) == 0) {
-		http_answer_free(http->answer);
-		http->answer->retry_after = -1;
-	} else {
-		header_read(http->answer, line, len);
-	}
+	head_line(http->answer, line, len);
 	return len;
 }
 
@@ -156,7 +75,7 @@ take_body(char *data, size_t size, size_t n, void *arg)
 	long status = 0;
 
 	(void)curl_easy_getinfo(http->curl, CURLINFO_RESPONSE_CODE, &status);
-	if (status != 200 && body->len + len > TEXT_MAX) {
+	if (status != 200 && !http->whole && body->len + len > TEXT_MAX) {
 		bytes_add(body, data, TEXT_MAX - body->len);
 		http->cut = true;
 		return 0;
@@ -239,28 +158,32 @@ went_wrong(const struct http *http, CURLcode rc, struct fail *why)
 
 /* ---- exchanges ----------------------------------------------------------- */
 
+static void
+header_add(struct curl_slist **list, const char *name, const char *value)
+{
+	char *line;
+
+	if (value == NULL)
+		return;
+	line = str_fmt("%s: %s", name, value);
+	*list = curl_slist_append(*list, line);
+	OPENSSL_cleanse(line, strlen(line));
+	free(line);
+}
+
 static struct curl_slist *
 headers_of(const struct http_request *request)
 {
 	struct curl_slist *list = NULL;
-	char *line = NULL;
 
 	/* No waiting for "100 Continue": what we send is short. */
 	list = curl_slist_append(list, "Expect:");
-	if (request->body.data != NULL) {
-		line = str_fmt("Content-Type: %s", request->type);
-		list = curl_slist_append(list, line);
-		free(line);
-		/* RFC 8951, 3 ignores it; servers of RFC 7030 want it. */
-		list = curl_slist_append(
-		    list, "Content-Transfer-Encoding: base64");
-	}
-	if (request->authorization != NULL) {
-		line = str_fmt("Authorization: %s", request->authorization);
-		list = curl_slist_append(list, line);
-		OPENSSL_cleanse(line, strlen(line));
-		free(line);
-	}
+	if (request->body.data != NULL)
+		header_add(&list, "Content-Type", request->type);
+	header_add(&list, "Authorization", request->authorization);
+	for (const char *const *h = request->headers; h != NULL && *h != NULL;
+	     h++)
+		list = curl_slist_append(list, *h);
 	if (list == NULL)
 		abort();
 	return list;
@@ -280,7 +203,7 @@ settings(struct http *http)
 {
 	CURL *c = http->curl;
 
-	(void)curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "https");
+	(void)curl_easy_setopt(c, CURLOPT_PATH_AS_IS, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_PROXY, "");
 	(void)curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
 	(void)curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
@@ -312,26 +235,49 @@ settings(struct http *http)
 	(void)curl_easy_setopt(c, CURLOPT_ERRORBUFFER, http->error);
 }
 
+/* What is this exchange's own. */
+static void
+request_set(CURL *c, const struct http_request *request,
+    struct curl_slist *headers, struct curl_slist *connect_to)
+{
+	(void)curl_easy_setopt(
+	    c, CURLOPT_PROTOCOLS_STR, request->plain ? "http,https" : "https");
+	(void)curl_easy_setopt(c, CURLOPT_URL, request->url);
+	(void)curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers);
+	(void)curl_easy_setopt(c, CURLOPT_CONNECT_TO, connect_to);
+	if (request->body.data != NULL) {
+		(void)curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE,
+		    (curl_off_t)request->body.len);
+		(void)curl_easy_setopt(
+		    c, CURLOPT_POSTFIELDS, request->body.data);
+	}
+	if (request->method != NULL)
+		(void)curl_easy_setopt(
+		    c, CURLOPT_CUSTOMREQUEST, request->method);
+}
+
 static CURLcode
 perform(struct http *http, const struct http_request *request)
 {
-	struct curl_slist *headers = headers_of(request);
+	struct curl_slist *headers = headers_of(request), *to = NULL;
 	CURLcode rc;
 
+	if (request->connect_to != NULL) {
+		char *line = str_fmt("::%s", request->connect_to);
+
+		to = curl_slist_append(NULL, line);
+		free(line);
+		if (to == NULL)
+			abort();
+	}
 	curl_easy_reset(http->curl);
 	settings(http);
-	(void)curl_easy_setopt(http->curl, CURLOPT_URL, request->url);
-	(void)curl_easy_setopt(http->curl, CURLOPT_HTTPHEADER, headers);
-	if (request->body.data != NULL) {
-		(void)curl_easy_setopt(http->curl, CURLOPT_POSTFIELDSIZE_LARGE,
-		    (curl_off_t)request->body.len);
-		(void)curl_easy_setopt(
-		    http->curl, CURLOPT_POSTFIELDS, request->body.data);
-	}
+	request_set(http->curl, request, headers, to);
 	ERR_clear_error();
 	rc = curl_easy_perform(http->curl);
 	ERR_clear_error();
 	headers_free(headers);
+	curl_slist_free_all(to);
 	return rc;
 }
 
@@ -346,6 +292,7 @@ http_ask(struct http_answer *answer, struct http *http,
 	http->answer = answer;
 	http->headers = 0;
 	http->body_max = request->body_max;
+	http->whole = request->whole;
 	http->too_long = http->cut = false;
 	http->session.refused = (struct fail){0};
 	http->error[0] = '\0';
@@ -362,16 +309,6 @@ http_ask(struct http_answer *answer, struct http *http,
 	answer->status = (int)status;
 	answer->fresh = connects > 0;
 	return 0;
-}
-
-void
-http_answer_free(struct http_answer *answer)
-{
-	bytes_wipe(&answer->body);
-	free(answer->type);
-	free(answer->location);
-	free(answer->challenges);
-	*answer = (struct http_answer){0};
 }
 
 /* ---- the handle ---------------------------------------------------------- */
@@ -422,6 +359,14 @@ struct span
 http_unique(const struct http *http)
 {
 	return (struct span){http->session.unique, http->session.unique_len};
+}
+
+int64_t
+http_date(const char *text)
+{
+	time_t date = curl_getdate(text, NULL);
+
+	return date < 0 ? -1 : (int64_t)date;
 }
 
 char *

@@ -2,8 +2,8 @@
  * http - HTTPS to one server, one exchange at a time (RFC 9110, RFC 9112), by
  * libcurl: its only reader.
  *
- * TLS 1.2 at least, HTTP/1.1, https only.  Nothing is sent before the judge
- * has approved the server's certificate.  No redirects are followed, no
+ * TLS 1.2 at least, HTTP/1.1, https only (but for `plain`).  Nothing is sent
+ * before the judge has approved the server's certificate.  No redirects are followed, no
  * cookies kept, no contents decoded, no credentials added.  No proxy, no
  * .netrc: of the environment only what OpenSSL's default store reads is
  * honoured (SSL_CERT_FILE, SSL_CERT_DIR), and only with `system`.  Sessions
@@ -40,17 +40,27 @@ void http_close(struct http *http);
 void http_only_tls12(struct http *http, bool only);
 
 struct http_request {
-	const char *url;
-	struct span body; /* data NULL: GET; else POST of `type` */
-	const char *type;
+	const char *url;           /* its path is sent as it is */
+	const char *method;        /* NULL: GET, with a body POST */
+	struct span body;          /* data NULL: none */
+	const char *type;          /* the body's Content-Type */
 	const char *authorization; /* the header's value, or NULL */
-	size_t body_max;           /* octets of an answer with 200 */
+	const char *const
+	    *headers;    /* more, "Name: value", then NULL; or NULL */
+	size_t body_max; /* octets of an answer with 200 */
+	bool whole;      /* … with any status */
+	/* "HOST:PORT" that is connected to, while the URL names and the judge
+	 * looks for its own host; or NULL. */
+	const char *connect_to;
+	bool plain; /* http://, too: for identity endpoints of this machine */
 };
 
 /* http_answer_free(). */
 struct http_answer {
 	int status;
-	struct bytes body; /* of a status other than 200 only the beginning */
+	struct bytes body; /* of a status other than 200 only the beginning,
+	                      unless `whole` */
+	struct bytes head; /* http_header() */
 	char *type;        /* Content-Type; NULL: none */
 	char *location;
 	char *challenges;    /* all WWW-Authenticate, joined by "," */
@@ -65,6 +75,11 @@ struct http_answer {
 MUST_CHECK int http_ask(struct http_answer *answer, struct http *http,
     const struct http_request *request, struct fail *why);
 void http_answer_free(struct http_answer *answer);
+/* The value of the first header of that name; NULL: there is none.  The caller
+ * frees. */
+char *http_header(const struct http_answer *answer, const char *name);
+/* RFC 9110, 5.6.7: Unix s; -1: it is no date. */
+int64_t http_date(const char *text);
 
 /* RFC 5929, 3: tls-unique of the newest connection; len 0 with TLS 1.3. */
 struct span http_unique(const struct http *http);

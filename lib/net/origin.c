@@ -185,3 +185,15 @@ origin_authorize(const struct origin *origin, STACK_OF(X509) * chain,
 	    "is one of an EST server (id-kp-cmcRA)",
 	    origin->host);
 }
+
+int
+origin_judge(void *arg, STACK_OF(X509) * chain, struct fail *why)
+{
+	const struct origin *origin = arg;
+
+	if (origin_named(origin, sk_X509_value(chain, 0)))
+		return 0;
+	return fail(why, FAIL_DENIED, "up-tls",
+	    "RFC 9525, 6: the server's certificate does not name %s",
+	    origin->host);
+}

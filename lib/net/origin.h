@@ -40,4 +40,9 @@ bool origin_named(const struct origin *origin, X509 *cert);
 MUST_CHECK int origin_authorize(const struct origin *origin,
     STACK_OF(X509) * chain, const STACK_OF(X509) * anchors, struct fail *why);
 
+/* RFC 9525, 6: the name alone, whatever the anchor; a judge for http.h, `arg`
+ * is the struct origin.  FAIL_DENIED "up-tls". */
+MUST_CHECK int origin_judge(
+    void *arg, STACK_OF(X509) * chain, struct fail *why);
+
 #endif
