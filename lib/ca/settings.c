@@ -111,7 +111,8 @@ settings_read(struct settings **settings, const char *path, struct fail *why)
 	    resolve(s, why) != 0 || check_subject(s, why) != 0 ||
 	    check_keygen(s, why) != 0 ||
 	    profiles_read(&s->profiles, s->profiles_path, why) != 0 ||
-	    endpoints_check(s, why) != 0 || own_check(s, why) != 0) {
+	    endpoints_check(s, why) != 0 || own_check(s, why) != 0 ||
+	    cloud_check(s, why) != 0) {
 		settings_free(s);
 		return -1;
 	}

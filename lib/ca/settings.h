@@ -9,6 +9,7 @@
 #include "lib/base/conf.h"
 #include "lib/base/log.h"
 #include "lib/ca/profile.h"
+#include "lib/ca/settings_cloud.h"
 #include "lib/ca/settings_own.h"
 #include "lib/key/key.h"
 
@@ -86,6 +87,7 @@ struct settings {
 	struct upstream upstream;
 	struct conf_list certificates; /* struct own */
 	struct conf_list endpoints;    /* struct endpoint */
+	struct cloud_settings cloud;
 	struct {
 		char *server_name; /* for `microca httpd` */
 		char *address;     /* to listen on */

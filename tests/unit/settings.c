@@ -17,6 +17,9 @@
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 #define CA "ca = { key = \"pkcs11:token=t;object=o\"; subject = \"CN=x\"; };"
+#define CLOUD(text) CA "endpoints = (); cloud = { " text " };"
+#define AZURE(text)                                                            \
+	CLOUD("mode = \"azure\"; edge = \"e\"; azure = { " text " };")
 #define DEVICE "name = \"device\"; port = 8443; profile = \"device\";"
 
 static char folder[] = "/tmp/settings-test-XXXXXX";
@@ -241,6 +244,35 @@ certificates_of_our_own_take_what_is_not_said_from_the_ca(void **state)
 }
 
 static void
+the_cloud_s_files_and_tokens_are_found(void **state)
+{
+	struct settings *s = good(
+	    "ca = { key = \"pkcs11:token=t;object=o\"; subject = \"CN=x\"; "
+	    "module = \"m.so\"; pin_file = \"pin\"; }; endpoints = ();"
+	    "cloud = { mode = \"azure\"; edge = \"plant-7\"; "
+	    "metrics = \"cloud.prom\"; azure = { "
+	    "hub = \"Contoso.Azure-Devices.net\"; tenant = \"t\"; "
+	    "client_id = \"c\"; certificate = \"app.pem\"; "
+	    "key = \"pkcs11:token=t;object=app\"; }; };");
+	const struct azure_settings *azure = &s->cloud.azure;
+
+	(void)state;
+	assert_int_equal(s->cloud.mode, CLOUD_AZURE);
+	assert_int_equal(s->cloud.rate, 100);
+	assert_int_equal(s->cloud.budget, 600);
+	is_in_folder(s->cloud.metrics, "cloud.prom");
+	assert_string_equal(azure->hub, "contoso.azure-devices.net");
+	is_in_folder(azure->certificate, "app.pem");
+	assert_string_equal(azure->key, "pkcs11:token=t;object=app");
+	is_in_folder(azure->module, "m.so");
+	is_in_folder(azure->pin_file, "pin");
+	assert_int_equal(azure->identity, IDENTITY_THUMBPRINT);
+	assert_string_equal(azure->algorithm, "PS256");
+	assert_true(azure->tags && azure->bulk && !azure->adopt);
+	settings_free(s);
+}
+
+static void
 what_is_not_said_has_its_default(void **state)
 {
 	struct settings *s = good(CA "endpoints = ( { " DEVICE " } );");
@@ -408,6 +440,39 @@ a_mistake_is_refused_with_its_line(void **state)
 		": upstream: RFC 7030, 3.6: one of anchors, pin and implicit"},
 	    {CA "endpoints = (); upstream = { user = \"u\"; };",
 		": upstream: user and password_file go together"},
+	    {CLOUD("mode = \"on\";"),
+		":1: key 'cloud.mode': unknown word; allowed: \"off\", "
+		"\"azure\", \"connector\""},
+	    {CLOUD("mode = \"azure\";"), ": cloud: edge is needed"},
+	    {CLOUD("edge = \"a b\";"),
+		":1: key 'cloud.edge': not of this form"},
+	    {CLOUD("azure = { hub = \"a/b\"; };"),
+		":1: key 'cloud.azure.hub': not of this form"},
+	    {CLOUD("azure = { endpoint = \"a\"; };"),
+		":1: key 'cloud.azure.endpoint': not of this form; allowed: "
+		"\"HOST:PORT\""},
+	    {CLOUD("azure = { login = \"http://a\"; };"),
+		":1: key 'cloud.azure.login': not of this form"},
+	    {CLOUD("azure = { imds = \"https://a\"; };"),
+		":1: key 'cloud.azure.imds': not of this form"},
+	    {AZURE(""), ": azure: hub is needed"},
+	    {AZURE("hub = \"h\";"),
+		": azure: auth \"certificate\" needs tenant"},
+	    {AZURE("hub = \"h\"; auth = \"sas\"; sas_policy = \"p\";"),
+		": azure: auth \"sas\" needs sas_key_file"},
+	    {AZURE("hub = \"h\"; auth = \"workload\"; tenant = \"t\"; "
+		   "client_id = \"c\";"),
+		": azure: auth \"workload\" needs token_file"},
+	    {AZURE("hub = \"h\"; auth = \"managed\"; imds = \"\";"),
+		": azure: auth \"managed\" needs imds"},
+	    {CLOUD("mode = \"connector\"; edge = \"e\";"),
+		": cloud.connector: url is needed"},
+	    {CLOUD("mode = \"connector\"; edge = \"e\"; connector = { "
+		   "url = \"https://c\"; };"),
+		": cloud.connector: certificate and key are needed, or a "},
+	    {CLOUD("mode = \"connector\"; edge = \"e\"; connector = { "
+		   "url = \"https://c\"; key = \"k\"; };"),
+		": cloud.connector: certificate and key go together"},
 	    {OWN(""), ":3: key 'certificates[0].name' is missing"},
 	    {OWN("name = \"other\";"),
 		":3: key 'certificates[0].name': unknown word; allowed: "
@@ -557,6 +622,7 @@ main(void)
 	    cmocka_unit_test(rules_are_compiled),
 	    cmocka_unit_test(
 		certificates_of_our_own_take_what_is_not_said_from_the_ca),
+	    cmocka_unit_test(the_cloud_s_files_and_tokens_are_found),
 	    cmocka_unit_test(what_is_not_said_has_its_default),
 	    cmocka_unit_test(a_mistake_is_refused_with_its_line),
 	    cmocka_unit_test(no_file_is_a_mistake_of_configuration),
