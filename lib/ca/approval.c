@@ -40,7 +40,7 @@ asked_fill(struct pending *p, const struct grant *g)
 	p->requester = str_dup(g->requester);
 	p->holder = str_dup(holder_of(g));
 	p->subject = name_text(g->subject);
-	p->san = san_text(g->san);
+	p->san = g->san != NULL ? san_text(g->san) : NULL;
 	p->peer = str_dup(g->peer);
 	bytes_add(&p->csr, g->csr->der.data, g->csr->der.len);
 }
@@ -58,8 +58,11 @@ hex_of(char out[HEX_LEN], const uint8_t hash[SHA256_LEN], bool have)
 static struct record
 wanted_of(const struct pending *asked, const struct grant *g)
 {
-	struct record r = {
-	    .subject = asked->subject, .owner = g->owner, .device = g->device};
+	struct record r = {.profile = asked->profile,
+	    .subject = asked->subject,
+	    .san = asked->san,
+	    .owner = g->owner,
+	    .device = g->device};
 
 	if (!g->anew)
 		memcpy(r.spki_sha256, g->csr->key.sha256, SHA256_LEN);

@@ -36,7 +36,8 @@ static int
 expire(struct conn *c, struct pending *p, int64_t now, struct fail *why)
 {
 	const struct audit entry = {.event = "expire",
-	    .text = p->state == PENDING_APPROVED
+	    .text = p->expires > now ? "it would get something else by now"
+	            : p->state == PENDING_APPROVED
 	                ? "approved, but not asked for again in time"
 	                : "nobody decided in time"};
 
@@ -167,6 +168,30 @@ look_first(struct pending *row, bool *found, struct store *store,
 	return rc;
 }
 
+/* What was seen of it counts no more: no decision shall be taken on that. */
+static int
+outdate(struct conn *c, const struct pending *asked,
+    const struct pending_rules *rules, struct fail *why)
+{
+	const enum sql q = SQL_PENDING_FIND;
+	struct pending p;
+	bool found;
+	int rc = 0;
+
+	if (db_query(c, q, &found,
+		VALUES(value_number(hash_head(asked->request_key)),
+		    value_octets(asked->request_key, SHA256_LEN)),
+		why) != 0)
+		return -1;
+	if (!found)
+		return 0;
+	pending_read(&p, c, q);
+	if (p.expires > rules->now && pending_outdated(&p, rules->wanted))
+		rc = expire(c, &p, rules->now, why);
+	pending_free(&p);
+	return rc;
+}
+
 static int
 take_rows(struct pending *row, bool *found, struct conn *c,
     const struct pending *asked, const struct pending_rules *rules,
@@ -178,7 +203,8 @@ take_rows(struct pending *row, bool *found, struct conn *c,
 		return -1;
 	if (*found)
 		return 0;
-	if (add(c, asked, rules, entry, why) != 0 ||
+	if (outdate(c, asked, rules, why) != 0 ||
+	    add(c, asked, rules, entry, why) != 0 ||
 	    sweep(c, rules->now, why) != 0)
 		return -1;
 	return pending_look(row, &again, c, asked->request_key, rules, why);

@@ -52,14 +52,15 @@ struct pending_rules {
 	bool anew;     /* answers are made anew (serverkeygen), … */
 	int64_t again; /* … for so many s after the first without asking */
 	/* What would be issued, but for what only the token knows, and how: who
-	 * would be refused is not made to wait.  NULL: not looked at. */
+	 * would be refused is not made to wait, and a decision is about this
+	 * profile, subject and subjectAltName alone.  NULL: not looked at. */
 	const struct record *wanted;
 	const struct store_rules *issue;
 };
 
 /*
  * What is known of the request `asked`; a new open row when that is nothing
- * any more.  `row` is given and, when its state is PENDING_ISSUED, has the
+ * any more, or about something else than what is wanted by now.  `row` is given and, when its state is PENDING_ISSUED, has the
  * certificate in `der`: one that is revoked or at its end counts as nothing,
  * and one made anew does after `again`.
  * All synced.  `asked` needs no id, state or times, `entry` ("pending") is

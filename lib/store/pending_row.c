@@ -183,10 +183,28 @@ issued_read(struct pending *p, struct conn *c,
 }
 
 static bool
-is_over(const struct pending *p, int64_t now)
+same_text(const char *a, const char *b)
 {
-	return p->state == PENDING_EXPIRED || p->expires <= now ||
-	       (p->state == PENDING_ISSUED && p->der.len == 0);
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+bool
+pending_outdated(const struct pending *p, const struct record *wanted)
+{
+	if (wanted == NULL ||
+	    (p->state != PENDING_OPEN && p->state != PENDING_APPROVED))
+		return false;
+	return !same_text(p->profile, wanted->profile) ||
+	       !same_text(p->subject, wanted->subject) ||
+	       !same_text(p->san, wanted->san);
+}
+
+static bool
+is_over(const struct pending *p, const struct pending_rules *rules)
+{
+	return p->state == PENDING_EXPIRED || p->expires <= rules->now ||
+	       (p->state == PENDING_ISSUED && p->der.len == 0) ||
+	       pending_outdated(p, rules->wanted);
 }
 
 int
@@ -205,7 +223,7 @@ pending_look(struct pending *p, bool *found, struct conn *c,
 	pending_read(p, c, q);
 	if (p->state == PENDING_ISSUED)
 		rc = issued_read(p, c, rules, why);
-	if (rc == 0 && !is_over(p, rules->now))
+	if (rc == 0 && !is_over(p, rules))
 		return 0;
 	*found = false;
 	pending_free(p);
@@ -221,6 +239,7 @@ pending_judge(int64_t *id, struct bytes *again, struct conn *c,
 	const struct pending_rules looked = {.now = rules->now,
 	    .anew = rules->approval_anew,
 	    .again = rules->approval_again,
+	    .wanted = r,
 	    .issue = rules};
 	struct pending p;
 	bool found;

@@ -19,9 +19,14 @@ MUST_CHECK int pending_change(
 MUST_CHECK int pending_audit(struct conn *c, const struct audit *said,
     const struct pending *p, struct fail *why);
 
+/* Was something else seen by who decides than what would be issued by now:
+ * another profile, subject or subjectAltName? */
+bool pending_outdated(const struct pending *p, const struct record *wanted);
+
 /* `found`: a row of this request key that still means something.  An issued
  * one, with its certificate in p->der, does while that is good; when answers
- * are made anew, while another may be. */
+ * are made anew, while another may be; one that is not, while it is not
+ * outdated. */
 MUST_CHECK int pending_look(struct pending *p, bool *found, struct conn *c,
     const uint8_t key[SHA256_LEN], const struct pending_rules *rules,
     struct fail *why);

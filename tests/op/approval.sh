@@ -148,6 +148,33 @@ refused "approved, but against a policy that changed" "$got" 400 dn-rule
 cp "$T/profiles.kept" "$T/profiles.conf"
 is "… and back" "$(ask maker-ra b)" 200
 
+# ---- what was approved is what is issued, nothing else
+swap() { # swap PROFILE: the endpoint's
+	sed -i "s/\(name = \"hold\"; port = 8470; profile = \)\"[a-z]*\"/\1\"$1\"/" \
+		"$CONF"
+}
+csr sw /CN=sw
+is "one without a subjectAltName waits" "$(ask maker-ra sw)" 202
+like "… which is seen" "$(admin pending)" "CN=sw; -; ra:CN=Line 1 RA$"
+said "somebody approves of a device" 0 "CA: no" approve --yes "$(sha sw)"
+swap subca
+n=$(issued)
+is "the endpoint makes CAs by now: it opens anew" \
+	"$(ask maker-ra sw) $(($(issued) - n))" "202 0"
+is "… the audit says why" "$(last_event expire text)" \
+	"the request of ra:CN=Line 1 RA: it would get something else by now"
+like "… and it is seen to be a CA" "$(admin pending "$(sha sw)")" \
+	"^  CA: YES, path length 0 at most$"
+is "… once" "$(admin pending --json | jq length)" 1
+swap device
+is "and back" "$(ask maker-ra sw)" 202
+admin approve --yes "$(sha sw)" >/dev/null
+is "… approved once more" "$(ask maker-ra sw)" 200
+swap late
+is "what is issued may be fetched again, whatever is made by now" \
+	"$(ask maker-ra sw)" 200
+swap device
+
 # ---- renewals
 enrol dev /CN=dev
 csr dev2 /CN=dev
@@ -204,7 +231,7 @@ like "an expired one" "$(admin pending --all)" "expired .* CN=many1;"
 said "… is not approved" 6 "opens anew" approve --yes "$(sha many1)"
 is "it opens anew" "$(ask maker-ra many1)" 202
 is "… and the audit has its end" "$(events expire) $(last_event expire text)" \
-	"1 the request of ra:CN=Line 1 RA: nobody decided in time"
+	"3 the request of ra:CN=Line 1 RA: nobody decided in time"
 
 # ---- a CA's request is shown as one
 csr sub /CN=Sub

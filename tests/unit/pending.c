@@ -135,6 +135,36 @@ events(const char *event)
 	return number_of(sql);
 }
 
+/* As take(), knowing what would be issued: the row's number. */
+static int64_t
+wanted_at(struct store *store, const struct pending *asked,
+    const struct record *wanted, int64_t now)
+{
+	const struct audit entry = {.event = "pending"};
+	const struct store_rules issue = rules_at(now);
+	struct pending_rules rules = taking(now);
+	struct pending row;
+	struct fail why = {0};
+	int64_t id;
+
+	rules.wanted = wanted;
+	rules.issue = &issue;
+	if (store_pending_take(store, &row, asked, &rules, &entry, &why) != 0)
+		fail_msg("%s: %s (%s)", why.reason, why.text, why.cause);
+	id = row.id;
+	pending_free(&row);
+	return id;
+}
+
+static void
+text_put(char **a, char **b, const char *text)
+{
+	free(*a);
+	free(*b);
+	*a = text != NULL ? str_dup(text) : NULL;
+	*b = text != NULL ? str_dup(text) : NULL;
+}
+
 static void
 request_is_kept_once_and_as_it_came(void **state)
 {
@@ -222,6 +252,52 @@ approved_one_is_issued_once(void **state)
 	bytes_free(&repeat);
 	record_free(&r);
 	record_free(&other);
+	store_free(store);
+}
+
+/* The same request under another profile, or with other names in it. */
+static void
+what_was_seen_is_what_counts(void **state)
+{
+	struct store *store = store_made();
+	struct bytes repeat = {0};
+	struct pending before;
+	struct record was;
+	struct fail why;
+
+	(void)state;
+	ask_make(&before, 1, "pump");
+	record_of(&was, &before, 1);
+	for (int i = 0; i < 3; i++) {
+		struct pending after;
+		struct record is;
+		int64_t id = 2 * i + 1;
+
+		ask_make(&after, 1, "pump");
+		record_of(&is, &after, 1);
+		text_put(i == 0   ? &after.profile
+			 : i == 1 ? &after.subject
+				  : &after.san,
+		    i == 0   ? &is.profile
+		    : i == 1 ? &is.subject
+			     : &is.san,
+		    i == 2 ? NULL : "another");
+		assert_int_equal(wanted_at(store, &before, &was, T0), id);
+		assert_true(decided(store, id, PENDING_APPROVED, T0));
+		assert_int_equal(issue_at(store, &repeat, &is, T0, &why), -1);
+		assert_string_equal(why.reason, "approval");
+		assert_int_equal(wanted_at(store, &before, &was, T0), id);
+		/* Asked for anew, what was approved does not come back. */
+		assert_int_equal(wanted_at(store, &after, &is, T0), id + 1);
+		assert_int_equal(wanted_at(store, &after, &is, T0), id + 1);
+		assert_int_equal(issue_at(store, &repeat, &was, T0, &why), -1);
+		undecided(store, id, PENDING_APPROVED, T0, "request-expired");
+		record_free(&is);
+		pending_free(&after);
+	}
+	assert_int_equal(events("expire"), 5);
+	record_free(&was);
+	pending_free(&before);
 	store_free(store);
 }
 
@@ -737,6 +813,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    ON_DISK(request_is_kept_once_and_as_it_came),
 	    ON_DISK(approved_one_is_issued_once),
+	    ON_DISK(what_was_seen_is_what_counts),
 	    ON_DISK(answer_made_anew_needs_no_second_approval_for_a_while),
 	    ON_DISK(what_was_taken_away_needs_another_approval),
 	    ON_DISK(denied_stays_denied_until_somebody_thinks_better_of_it),
