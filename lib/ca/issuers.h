@@ -125,7 +125,7 @@ struct issuer_wish {
  * or one to which NewWithOld leads from these; without both of them (the very
  * first, by hand) the root is believed.  Not without `force`: an end before
  * the present one's, name constraints that the present one does not have,
- * an activation after the present one's end.
+ * an activation after the present one's end.  Never: one after its own end.
  *
  * Each refused with its own text: FAIL_CONFIG "issuer-cert", "profile";
  * FAIL_DENIED "issuer-key", "issuer-root", "issuer-shorter",
@@ -141,7 +141,7 @@ MUST_CHECK int issuers_check(const struct settings *settings,
  * new certificates before the first one is issued under them.  The very first
  * becomes active at once, and so does one whose predecessor is not valid any
  * more; ISSUER_DEFAULT is otherwise now + ca.activate_after, but at the
- * latest half-way to the present one's end.  `activate` says what
+ * latest half-way to the present one's end and to its own.  `activate` says what
  * it became.  A generation that is there already is published again, no more;
  * that is no failure.  Fails: as issuers_check(); FAIL_DENIED "issuer-staged"
  * (another is staged: drop it first), "issuer-many"; FAIL_BUSY "locked".

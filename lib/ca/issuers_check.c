@@ -155,20 +155,28 @@ constraints_ok(const struct look *l, const struct authority *active)
 	return 0;
 }
 
+/* It would never issue, whatever is forced. */
+static int
+begin_ok(const struct look *l)
+{
+	char end[WHEN_LEN];
+
+	if (l->wish->activate == ISSUER_DEFAULT ||
+	    l->wish->activate < l->authority->not_after)
+		return 0;
+	when_write(end, l->authority->not_after);
+	return fail(l->why, FAIL_DENIED, "issuer-gap",
+	    "the activation is after the chain's end, %s", end);
+}
+
 static int
 gap_ok(const struct look *l, const struct authority *active)
 {
 	int64_t at = l->wish->activate;
 	char end[WHEN_LEN];
 
-	if (at == ISSUER_DEFAULT)
-		return 0;
-	when_write(end, l->authority->not_after);
-	if (at >= l->authority->not_after)
-		return fail(l->why, FAIL_DENIED, "issuer-gap",
-		    "the activation is after the chain's end, %s", end);
-	if (active == NULL || l->now >= active->not_after ||
-	    at < active->not_after)
+	if (at == ISSUER_DEFAULT || active == NULL ||
+	    l->now >= active->not_after || at < active->not_after)
 		return 0;
 	when_write(end, active->not_after);
 	return fail(l->why, FAIL_DENIED, "issuer-gap",
@@ -205,7 +213,7 @@ issuers_check(const struct settings *settings, const struct issuers *present,
 
 	if (authority_make(&l.authority, wish->chain, why) == 0 &&
 	    time_ok(&l) == 0 && key_ok(&l) == 0 && profiles_ok(&l) == 0 &&
-	    root_ok(&l) == 0)
+	    root_ok(&l) == 0 && begin_ok(&l) == 0)
 		rc = against_present(&l);
 	authority_free(l.authority);
 	return rc;

@@ -104,7 +104,7 @@ usable(const struct authority *authority, int64_t now)
 /* Late enough for the web server's reload, early enough for no dead hour. */
 static int64_t
 activation(const struct settings *s, const struct issuers *present,
-    const struct issuer_wish *wish, int64_t now)
+    const struct issuer_wish *wish, const struct authority *fresh, int64_t now)
 {
 	const struct authority *active;
 	int64_t at = now + s->ca.activate_after, half;
@@ -116,7 +116,9 @@ activation(const struct settings *s, const struct issuers *present,
 		return now;
 	if (wish->activate != ISSUER_DEFAULT)
 		return wish->activate < now ? now : wish->activate;
-	half = now + (active->not_after - now) / 2;
+	half = active->not_after < fresh->not_after ? active->not_after
+	                                            : fresh->not_after;
+	half = now + (half - now) / 2;
 	return at < half ? at : half;
 }
 
@@ -213,7 +215,7 @@ fresh_make(struct issuer *fresh, const struct settings *s,
 	if (authority_make(&fresh->authority, wish->chain, why) != 0)
 		return -1;
 	fresh->extra = issuers_extra(present, wish);
-	fresh->activate = activation(s, present, wish, now);
+	fresh->activate = activation(s, present, wish, fresh->authority, now);
 	if (wish->key != NULL && strcmp(wish->key, s->ca.key) != 0)
 		fresh->key = (char *)wish->key;
 	fresh->path =
@@ -240,7 +242,8 @@ again(const struct settings *s, const struct issuers *present,
 
 	if (wish->activate != ISSUER_DEFAULT &&
 	    issuers_state(present, old, now) == ISSUER_STAGED)
-		moved.activate = activation(s, present, wish, now);
+		moved.activate =
+		    activation(s, present, wish, old->authority, now);
 	*activate = moved.activate;
 	if (moved.activate == old->activate)
 		return issuers_publish(s, present, now, why);

@@ -402,6 +402,35 @@ what_makes_it_worse_is_refused_but_by_force(void **state)
 	X509_free(foreign);
 }
 
+static void
+what_would_never_issue_is_refused_by_force_too(void **state)
+{
+	X509 *brief =
+	    issuing("CN=Issuing", pki.ca_key, 200, pki.root, pki.root_key);
+	int64_t now = when_now(), after = settings->ca.activate_after, activate;
+	struct fail why;
+
+	(void)state;
+	clean();
+	(void)staged(pki.ca, pki.root, ISSUER_DEFAULT, NULL);
+	assert_int_equal(
+	    try(&activate, brief, pki.root, now + 300 * DAY, true, NULL, &why),
+	    -1);
+	assert_string_equal(why.reason, "issuer-gap");
+	/* Left to us it begins while it is good. */
+	settings->ca.activate_after = 300 * DAY;
+	assert_int_equal(
+	    try(&activate, brief, pki.root, ISSUER_DEFAULT, true, NULL, &why),
+	    0);
+	assert_in_range(activate, now + 100 * DAY - 5, now + 100 * DAY + 5);
+	assert_int_equal(
+	    try(&activate, brief, pki.root, now + 300 * DAY, true, NULL, &why),
+	    -1);
+	assert_string_equal(why.reason, "issuer-gap");
+	settings->ca.activate_after = after;
+	X509_free(brief);
+}
+
 /* ---- a new root --------------------------------------------------------- */
 
 static void
@@ -620,6 +649,7 @@ main(void)
 	    cmocka_unit_test(a_dying_one_is_not_waited_out),
 	    cmocka_unit_test(another_key_pins_the_first_one),
 	    cmocka_unit_test(what_makes_it_worse_is_refused_but_by_force),
+	    cmocka_unit_test(what_would_never_issue_is_refused_by_force_too),
 	    cmocka_unit_test(cross_certificates_are_known_by_what_they_bind),
 	    cmocka_unit_test(clients_of_either_root_follow),
 	    cmocka_unit_test(what_is_over_is_dropped_but_never_the_active_one),
