@@ -166,7 +166,8 @@ MUST_CHECK int issuers_promote(struct promoted *promoted,
 void promoted_free(struct promoted *promoted);
 
 /* Take a staged generation back, by KEYID or serial, and publish.  Fails:
- * FAIL_ABSENT "issuer-unknown", FAIL_DENIED "issuer-inuse" (not staged). */
+ * FAIL_ABSENT "issuer-unknown", FAIL_DENIED "issuer-inuse" (not staged, or to
+ * begin within half a minute). */
 MUST_CHECK int issuers_drop(const struct settings *settings,
     const char *keyid_or_serial, int64_t now, struct fail *why);
 

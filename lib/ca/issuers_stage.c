@@ -11,6 +11,7 @@
 
 #define FILE_MODE 0600
 #define LOCK_WAIT 20.0 /* s */
+#define DROP_LEAST 30  /* s before it begins: LOCK_WAIT and a program's look */
 
 /* ---- the folder --------------------------------------------------------- */
 
@@ -412,6 +413,11 @@ drop(const struct settings *s, const char *which, int64_t now, struct fail *why)
 		    "issuing certificate %s is not staged: certificates need "
 		    "it",
 		    x->serial);
+	} else if (x->activate <= now + DROP_LEAST) {
+		fail(why, FAIL_DENIED, "issuer-inuse",
+		    "issuing certificate %s begins to issue within %d seconds: "
+		    "programs may not hear of it in time",
+		    x->serial, DROP_LEAST);
 	} else {
 		for (size_t i = 0; i < all->n; i++)
 			leaves[i] = all->item[i] == x;

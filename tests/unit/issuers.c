@@ -290,6 +290,10 @@ the_next_waits_for_the_web_server(void **state)
 	    issuers_drop(settings, all->item[1]->authority->keyid, now, &why),
 	    -1);
 	assert_string_equal(why.reason, "issuer-unknown");
+	/* Who has not looked since may issue under it in a moment. */
+	assert_int_equal(
+	    issuers_drop(settings, all->item[1]->serial, now + 25, &why), -1);
+	assert_string_equal(why.reason, "issuer-inuse");
 	assert_int_equal(
 	    issuers_drop(settings, all->item[1]->serial, now, &why), 0);
 	issuers_free(all);
