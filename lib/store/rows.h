@@ -6,6 +6,7 @@
 #define MICROCA_ROWS_H
 
 #include "lib/store/driver.h"
+#include "lib/store/outbox.h"
 #include "lib/store/store.h"
 
 /* SQLite has one lane of the audit chain; a PostgreSQL node its own. */
@@ -30,7 +31,6 @@ MUST_CHECK int audit_add(struct conn *c, const struct audit *entry,
     const char *text, int64_t when_us, struct fail *why);
 
 /* outbox.c: what is to be told about a device, in the order of `seq`. */
-enum outbox_kind { OUTBOX_ENROLLED, OUTBOX_RENEWED, OUTBOX_REVOKED };
 MUST_CHECK int outbox_add(struct conn *c, enum outbox_kind kind,
     const struct record *r, int64_t id, int64_t now_us, struct fail *why);
 

@@ -73,7 +73,8 @@ static const char *const version_1[] = {
     " certificate INTEGER NOT NULL," /* certificate.id */
     " sha256 BLOB NOT NULL,"         /* the certificate's */
     " created INTEGER NOT NULL,"     /* Unix s */
-    " confirmed INTEGER NOT NULL)"   /* Unix s, 0: still to be sent */
+    " confirmed INTEGER NOT NULL)"   /* Unix s, 0: still to be sent,
+                                       negative: dropped */
     " STRICT",
 
     "INSERT INTO meta (name, value) VALUES ('schema', '1')",
@@ -132,7 +133,31 @@ static const char *const version_2[] = {
     NULL,
 };
 
-const char *const *const sql_schema[SQL_VERSION] = {version_1, version_2};
+static const char *const version_3[] = {
+    /* What is still to be told, whatever was told before. */
+    "CREATE INDEX outbox_open ON outbox (seq) WHERE confirmed = 0",
+    "CREATE INDEX outbox_device ON outbox (device, seq) WHERE confirmed = 0",
+
+    /* One row for each device that the cloud was told of, or tried to. */
+    "CREATE TABLE delivery ("
+    " device TEXT PRIMARY KEY,"
+    " confirmed INTEGER NOT NULL," /* outbox.seq of the newest, 0: none */
+    " told INTEGER NOT NULL,"      /* Unix s, like those below */
+    " tries INTEGER NOT NULL,"     /* that failed since then */
+    " next INTEGER NOT NULL,"      /* not before, 0: at once */
+    " dead INTEGER NOT NULL,"      /* given up since, 0: not */
+    " failed INTEGER NOT NULL,"    /* outbox.seq of what failed last */
+    " reason TEXT,"
+    " said TEXT) STRICT",
+
+    "CREATE INDEX delivery_failed ON delivery (device) WHERE tries <> 0",
+
+    "UPDATE meta SET value = '3' WHERE name = 'schema'",
+    NULL,
+};
+
+const char *const *const sql_schema[SQL_VERSION] = {
+    version_1, version_2, version_3};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -205,6 +230,13 @@ const char *const sql_text[SQL_COUNT] = {
 	" AND ($8 < 0 OR status = $8)"
 	" AND ($9 < 0 OR (status <> 1 AND not_after >= $9))"
 	" ORDER BY id",
+    [SQL_CERT_DEVICE_GOOD] = "SELECT " COLUMNS " FROM certificate"
+			     " WHERE device = $1 AND status = 0"
+			     " AND not_after >= $2 ORDER BY id DESC LIMIT $3",
+    [SQL_CERT_DEVICE_LAST] = "SELECT " COLUMNS " FROM certificate"
+			     " WHERE device = $1 ORDER BY id DESC LIMIT 1",
+    [SQL_CERT_DEVICES] = "SELECT DISTINCT device FROM certificate"
+			 " WHERE device > $1 ORDER BY device LIMIT $2",
     [SQL_CERT_COUNT] = "SELECT count(*) FROM certificate",
     [SQL_CERT_LIVE] = "SELECT count(*) FROM certificate"
 		      " WHERE status <> 1 AND not_after >= $1",
@@ -223,6 +255,49 @@ const char *const sql_text[SQL_COUNT] = {
 			  " sha256, created, confirmed)"
 			  " VALUES ($1, $2, $3, $4, $5, $6, 0)",
     [SQL_OUTBOX_COUNT] = "SELECT count(*) FROM outbox WHERE confirmed = 0",
+    /* All but those of devices that wait, or are given up and have nothing
+     * newer. */
+    [SQL_OUTBOX_OPEN] =
+	"SELECT o.seq, o.device, o.created FROM outbox AS o"
+	" LEFT JOIN delivery AS d ON d.device = o.device"
+	" WHERE o.confirmed = 0 AND o.seq > $1 AND (d.device IS NULL"
+	" OR ((d.dead = 0 OR o.seq > d.failed) AND d.next <= $2))"
+	" ORDER BY o.seq LIMIT $3",
+    [SQL_OUTBOX_NEWEST] = "SELECT seq, kind FROM outbox"
+			  " WHERE confirmed = 0 AND device = $1"
+			  " ORDER BY seq DESC LIMIT 1",
+    [SQL_OUTBOX_CONFIRM] = "UPDATE outbox SET confirmed = $1"
+			   " WHERE confirmed = 0 AND device = $2"
+			   " AND seq <= $3",
+
+    [SQL_DELIVERY_FIND] = "SELECT confirmed, tries FROM delivery"
+			  " WHERE device = $1",
+    [SQL_DELIVERY_DONE] =
+	"INSERT INTO delivery (device, confirmed, told, tries, next, dead,"
+	" failed) VALUES ($1, $2, $3, 0, 0, 0, 0)"
+	" ON CONFLICT (device) DO UPDATE SET confirmed = excluded.confirmed,"
+	" told = excluded.told, tries = 0, next = 0, dead = 0, failed = 0,"
+	" reason = NULL, said = NULL",
+    [SQL_DELIVERY_FAIL] =
+	"INSERT INTO delivery (device, confirmed, told, tries, next, dead,"
+	" failed, reason, said) VALUES ($1, 0, 0, 1, $2, $3, $4, $5, $6)"
+	" ON CONFLICT (device) DO UPDATE SET tries = delivery.tries + 1,"
+	" next = excluded.next, dead = excluded.dead,"
+	" failed = excluded.failed, reason = excluded.reason,"
+	" said = excluded.said",
+    [SQL_DELIVERY_RETRY] = "UPDATE delivery SET tries = 0, next = 0,"
+			   " dead = 0, failed = 0, reason = NULL, said = NULL"
+			   " WHERE device = $1",
+    [SQL_DELIVERY_RETRY_ALL] = "UPDATE delivery SET tries = 0, next = 0,"
+			       " dead = 0, failed = 0, reason = NULL,"
+			       " said = NULL WHERE tries <> 0",
+    [SQL_DELIVERY_WAITING] = "SELECT count(*) FROM delivery"
+			     " WHERE tries <> 0",
+    [SQL_DELIVERY_DEAD] = "SELECT count(*) FROM delivery"
+			  " WHERE tries <> 0 AND dead <> 0",
+    [SQL_DELIVERY_LIST] =
+	"SELECT device, tries, next, dead, reason, said FROM delivery"
+	" WHERE tries <> 0 AND device > $1 ORDER BY device LIMIT $2",
 
     [SQL_PENDING_LAST] = "SELECT id FROM pending ORDER BY id DESC LIMIT 1",
     [SQL_PENDING_FIND] = "SELECT " PENDING " FROM pending"

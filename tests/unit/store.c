@@ -96,7 +96,7 @@ other_schema_is_refused_naming_both_versions(void **state)
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");
 	assert_non_null(strstr(why.text, "99"));
-	assert_non_null(strstr(why.text, "needs 2"));
+	assert_non_null(strstr(why.text, "needs 3"));
 	(void)number_of("DROP TABLE meta");
 	open_refused(url, false, FAIL_CONFIG, "db-schema");
 }
@@ -172,20 +172,21 @@ statements_number_their_parameters_in_order(void **state)
 }
 
 static void
-issuing_looks_nothing_up_without_an_index(void **state)
+nothing_frequent_is_looked_up_without_an_index(void **state)
 {
-	static const enum sql path_of_issuing[] = {SQL_CERT_SHA256,
-	    SQL_CERT_SERIAL, SQL_CERT_CLASH, SQL_CERT_REPEAT, SQL_CERT_KEY,
-	    SQL_CERT_NAME, SQL_CERT_NAMED, SQL_CERT_ANSWER, SQL_CERT_DEVICE,
-	    SQL_CERT_REVOKE};
+	static const enum sql frequent[] = {SQL_CERT_SHA256, SQL_CERT_SERIAL,
+	    SQL_CERT_CLASH, SQL_CERT_REPEAT, SQL_CERT_KEY, SQL_CERT_NAME,
+	    SQL_CERT_NAMED, SQL_CERT_ANSWER, SQL_CERT_DEVICE, SQL_CERT_REVOKE,
+	    SQL_CERT_DEVICE_GOOD, SQL_CERT_DEVICE_LAST, SQL_CERT_DEVICES,
+	    SQL_OUTBOX_OPEN, SQL_OUTBOX_NEWEST, SQL_OUTBOX_CONFIRM,
+	    SQL_DELIVERY_FIND, SQL_DELIVERY_RETRY, SQL_DELIVERY_LIST};
 	struct store *store = store_made();
 	sqlite3 *db;
 
 	(void)state;
 	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	for (size_t i = 0;
-	     i < sizeof(path_of_issuing) / sizeof(path_of_issuing[0]); i++) {
-		const char *sql = sql_text[path_of_issuing[i]];
+	for (size_t i = 0; i < sizeof(frequent) / sizeof(frequent[0]); i++) {
+		const char *sql = sql_text[frequent[i]];
 		char *explain = str_fmt("EXPLAIN QUERY PLAN %s", sql);
 		sqlite3_stmt *st = NULL;
 
@@ -195,7 +196,9 @@ issuing_looks_nothing_up_without_an_index(void **state)
 			const char *plan =
 			    (const char *)sqlite3_column_text(st, 3);
 
-			if (strncmp(plan, "SEARCH", 6) != 0)
+			/* A device's few certificates are sorted. */
+			if (strncmp(plan, "SEARCH", 6) != 0 &&
+			    strstr(plan, "FOR ORDER BY") == NULL)
 				fail_msg("%s: %s", sql, plan);
 		}
 		(void)sqlite3_finalize(st);
@@ -1204,7 +1207,7 @@ main(void)
 	    ON_DISK(other_schema_is_refused_naming_both_versions),
 	    ON_DISK(damaged_database_is_refused),
 	    ON_DISK(statements_number_their_parameters_in_order),
-	    ON_DISK(issuing_looks_nothing_up_without_an_index),
+	    ON_DISK(nothing_frequent_is_looked_up_without_an_index),
 	    ON_DISK(row_comes_back_as_it_was_written),
 	    ON_DISK(same_request_gets_the_same_certificate),
 	    ON_DISK(keys_and_names_belong_to_somebody),

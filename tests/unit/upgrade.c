@@ -6,17 +6,19 @@
 #include <sys/wait.h>
 
 #include "lib/base/file.h"
+#include "lib/store/outbox.h"
 
 #define PROCESSES 6
 
-/* What a program with schema 1 left behind: three certificates, one of them
- * with a device and one revoked, and their audit chain. */
+/* What a program with that schema left behind: three certificates, one of them
+ * revoked, and their audit chain.  Of 1, one has a device; of 2, two, and there
+ * is a secret. */
 static void
-old_database(void)
+database_of(int version)
 {
 	const char *src = getenv("SRCDIR");
-	char *name = str_fmt(
-	    "%s/tests/vectors/store/schema-1.sql", src != NULL ? src : ".");
+	char *name = str_fmt("%s/tests/vectors/store/schema-%d.sql",
+	    src != NULL ? src : ".", version);
 	struct bytes sql = {0};
 	struct fail why = {0};
 	sqlite3 *db;
@@ -30,6 +32,12 @@ old_database(void)
 	(void)sqlite3_close(db);
 	bytes_free(&sql);
 	free(name);
+}
+
+static void
+old_database(void)
+{
+	database_of(1);
 }
 
 static int
@@ -89,6 +97,32 @@ old_database_grows_and_keeps_everything(void **state)
 	assert_int_equal(upgrades(), 1);
 }
 
+static void
+what_was_to_be_told_still_is(void **state)
+{
+	struct store *store;
+	struct outbox_page page;
+	struct fail why = {0};
+
+	(void)state;
+	database_of(2);
+	assert_int_equal(store_open(&store, url, false, 2, 0, &why), 0);
+	assert_int_equal(upgrades(), 1);
+	assert_int_equal(chain_rows(store), 6);
+	assert_int_equal(number_of("SELECT count(*) FROM secret"), 1);
+	assert_int_equal(store_outbox_page(store, &page, 0, T0, &why), 0);
+	assert_int_equal(page.n, 2);
+	assert_string_equal(page.item[0].device, "pump-1");
+	assert_int_equal(page.item[0].goods, 1);
+	assert_string_equal(page.item[1].device, "pump-3");
+	assert_int_equal(page.item[1].kind, OUTBOX_REVOKED);
+	assert_int_equal(page.item[1].goods, 0);
+	assert_int_equal(page.item[1].newest.reason, REASON_SUPERSEDED);
+	assert_int_equal(page.item[1].confirmed, 0);
+	outbox_page_free(&page);
+	store_free(store);
+}
+
 static char *
 shape(const char *file)
 {
@@ -115,15 +149,17 @@ grown_database_has_the_shape_of_a_new_one(void **state)
 {
 	char *grown, *fresh;
 
-	old_database();
-	assert_int_equal(open_and_close(), 0);
-	grown = shape(path);
-	assert_int_equal(folder_remove(state), 0);
-	assert_int_equal(folder_make(state), 0);
 	store_free(store_made());
 	fresh = shape(path);
-	assert_string_equal(grown, fresh);
-	free(grown);
+	for (int version = 1; version < SQL_VERSION; version++) {
+		assert_int_equal(folder_remove(state), 0);
+		assert_int_equal(folder_make(state), 0);
+		database_of(version);
+		assert_int_equal(open_and_close(), 0);
+		grown = shape(path);
+		assert_string_equal(grown, fresh);
+		free(grown);
+	}
 	free(fresh);
 }
 
@@ -240,12 +276,12 @@ newer_database_is_refused(void **state)
 
 	(void)state;
 	old_database();
-	(void)number_of("UPDATE meta SET value = '3' RETURNING 1");
+	(void)number_of("UPDATE meta SET value = '4' RETURNING 1");
 	assert_int_equal(store_open(&store, url, true, 2, 0, &why), -1);
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");
 	assert_non_null(strstr(why.text,
-	    "has schema version 3, this program needs 2: a newer microca has "
+	    "has schema version 4, this program needs 3: a newer microca has "
 	    "used it"));
 	(void)number_of("UPDATE meta SET value = '2x' RETURNING 1");
 	assert_int_equal(store_open(&store, url, true, 2, 0, &why), -1);
@@ -267,6 +303,7 @@ main(void)
 	    ON_DISK(database_that_cannot_be_written_is_not_upgraded),
 	    ON_DISK(old_database_grows_and_keeps_everything),
 	    ON_DISK(grown_database_has_the_shape_of_a_new_one),
+	    ON_DISK(what_was_to_be_told_still_is),
 	    ON_DISK(upgrade_waits_for_a_writer),
 	    ON_DISK(upgrade_that_fails_leaves_the_old_version),
 	    ON_DISK(newer_database_is_refused),

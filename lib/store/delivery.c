@@ -1,0 +1,297 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/when.h"
+#include "lib/store/internal.h"
+#include "lib/store/rows.h"
+
+#define PAGE 64
+
+static int
+entry_add(struct conn *c, const struct audit *entry, struct fail *why)
+{
+	int64_t now_us = when_now_us();
+	char *text = audit_text(entry, now_us);
+	int rc = audit_add(c, entry, text, now_us, why);
+
+	free(text);
+	return rc;
+}
+
+static int
+confirm(struct conn *c, const char *device, int64_t seq, int64_t when,
+    struct fail *why)
+{
+	bool row;
+
+	return db_query(c, SQL_OUTBOX_CONFIRM, &row,
+	    VALUES(value_number(when), value_text(device), value_number(seq)),
+	    why);
+}
+
+static int
+done_rows(struct conn *c, const struct outbox_settled *s, int64_t now,
+    struct fail *why)
+{
+	bool row;
+
+	if (confirm(c, s->device, s->seq, now, why) != 0)
+		return -1;
+	return db_query(c, SQL_DELIVERY_DONE, &row,
+	    VALUES(
+		value_text(s->device), value_number(s->seq), value_number(now)),
+	    why);
+}
+
+static int
+fail_rows(struct conn *c, const struct outbox_settled *s, int64_t now,
+    struct fail *why)
+{
+	bool row, dead = s->end == OUTBOX_DEAD;
+
+	return db_query(c, SQL_DELIVERY_FAIL, &row,
+	    VALUES(value_text(s->device), value_number(dead ? 0 : s->next),
+		value_number(dead ? now : 0), value_number(s->seq),
+		value_text(s->reason), value_text(s->said)),
+	    why);
+}
+
+static int
+settle_rows(struct conn *c, const struct outbox_settled *s, size_t n,
+    int64_t now, struct fail *why)
+{
+	for (size_t i = 0; i < n; i++) {
+		if ((s[i].end == OUTBOX_DONE ? done_rows : fail_rows)(
+			c, &s[i], now, why) != 0)
+			return -1;
+		if (s[i].entry != NULL && entry_add(c, s[i].entry, why) != 0)
+			return -1;
+	}
+	return 0;
+}
+
+int
+store_outbox_settle(struct store *store, const struct outbox_settled *settled,
+    size_t n, int64_t now, struct fail *why)
+{
+	struct conn *c;
+
+	if (n == 0)
+		return 0;
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	if (settle_rows(c, settled, n, now, why) == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	return -1;
+}
+
+/* ---- what the operator says ---------------------------------------------- */
+
+static int
+count(int64_t *n, struct conn *c, enum sql q, struct fail *why)
+{
+	bool row;
+
+	*n = 0;
+	if (db_query(c, q, &row, NULL, 0, why) != 0)
+		return -1;
+	*n = row ? db_number(c, q, 0) : 0;
+	return 0;
+}
+
+static int
+retry_one(int64_t *n, struct conn *c, const char *device, struct fail *why)
+{
+	const enum sql q = SQL_DELIVERY_FIND;
+	bool row;
+
+	if (db_query(c, q, &row, VALUES(value_text(device)), why) != 0)
+		return -1;
+	if (!row || db_number(c, q, 1) == 0)
+		return fail(why, FAIL_ABSENT, "cloud-device",
+		    "device \"%s\" has not failed", device);
+	*n = 1;
+	return db_query(
+	    c, SQL_DELIVERY_RETRY, &row, VALUES(value_text(device)), why);
+}
+
+static int
+retry_rows(int64_t *n, struct conn *c, const char *device,
+    const struct audit *entry, struct fail *why)
+{
+	struct audit said = *entry;
+	bool row;
+
+	if (device != NULL) {
+		if (retry_one(n, c, device, why) != 0)
+			return -1;
+	} else if (count(n, c, SQL_DELIVERY_WAITING, why) != 0 ||
+		   db_query(c, SQL_DELIVERY_RETRY_ALL, &row, NULL, 0, why) !=
+		       0) {
+		return -1;
+	}
+	said.count = *n;
+	return *n > 0 ? entry_add(c, &said, why) : 0;
+}
+
+int
+store_outbox_retry(struct store *store, int64_t *n, const char *device,
+    const struct audit *entry, struct fail *why)
+{
+	struct conn *c;
+
+	*n = 0;
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	if (retry_rows(n, c, device, entry, why) == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	return -1;
+}
+
+static int
+drop_rows(struct conn *c, const char *device, int64_t now,
+    const struct audit *entry, struct fail *why)
+{
+	bool row;
+
+	if (db_query(c, SQL_OUTBOX_NEWEST, &row, VALUES(value_text(device)),
+		why) != 0)
+		return -1;
+	if (!row)
+		return fail(why, FAIL_ABSENT, "cloud-device",
+		    "nothing is to be told of device \"%s\"", device);
+	/* Negative: not told. */
+	if (confirm(c, device, db_number(c, SQL_OUTBOX_NEWEST, 0), -now, why) !=
+		0 ||
+	    db_query(c, SQL_DELIVERY_RETRY, &row, VALUES(value_text(device)),
+		why) != 0)
+		return -1;
+	return entry_add(c, entry, why);
+}
+
+int
+store_outbox_drop(struct store *store, const char *device, int64_t now,
+    const struct audit *entry, struct fail *why)
+{
+	struct conn *c;
+
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	if (drop_rows(c, device, now, entry, why) == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	return -1;
+}
+
+/* ---- how things are ------------------------------------------------------ */
+
+static int
+oldest(int64_t *when, struct conn *c, struct fail *why)
+{
+	bool row;
+
+	*when = 0;
+	if (db_query(c, SQL_OUTBOX_OPEN, &row,
+		VALUES(
+		    value_number(0), value_number(INT64_MAX), value_number(1)),
+		why) != 0)
+		return -1;
+	if (row)
+		*when = db_number(c, SQL_OUTBOX_OPEN, 2);
+	return 0;
+}
+
+int
+store_outbox_state(
+    struct store *store, struct outbox_state *state, struct fail *why)
+{
+	struct conn *c;
+	int rc;
+
+	memset(state, 0, sizeof(*state));
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = count(&state->open, c, SQL_OUTBOX_COUNT, why);
+	if (rc == 0)
+		rc = oldest(&state->oldest, c, why);
+	if (rc == 0)
+		rc = count(&state->failed, c, SQL_DELIVERY_WAITING, why);
+	if (rc == 0)
+		rc = count(&state->dead, c, SQL_DELIVERY_DEAD, why);
+	db_rollback(c);
+	return rc;
+}
+
+struct held {
+	char *device, *reason, *said;
+	struct outbox_failed row;
+};
+
+static void
+held_free(struct held *h)
+{
+	free(h->device);
+	free(h->reason);
+	free(h->said);
+}
+
+static void
+held_read(struct held *h, struct conn *c)
+{
+	const enum sql q = SQL_DELIVERY_LIST;
+
+	h->device = str_dup(db_text(c, q, 0));
+	h->reason = str_dup(db_text(c, q, 4));
+	h->said = str_dup(db_text(c, q, 5));
+	h->row = (struct outbox_failed){h->device, h->reason, h->said,
+	    (int)db_number(c, q, 1), db_number(c, q, 2), db_number(c, q, 3)};
+}
+
+static int
+failed_read(struct held *page, size_t *n, struct store *store,
+    const char *after, struct fail *why)
+{
+	const enum sql q = SQL_DELIVERY_LIST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*n = 0;
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(
+	    c, q, &row, VALUES(value_text(after), value_number(PAGE)), why);
+	for (; rc == 0 && row && *n < PAGE; rc = db_step(c, q, &row, why))
+		held_read(&page[(*n)++], c);
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_outbox_failed(struct store *store,
+    int (*each)(const struct outbox_failed *failed, void *arg), void *arg,
+    struct fail *why)
+{
+	struct held *page = mem_new(PAGE * sizeof(*page));
+	char *after = str_dup("");
+	bool stop = false;
+	size_t n;
+	int rc;
+
+	do {
+		rc = failed_read(page, &n, store, after, why);
+		for (size_t i = 0; i < n; i++) {
+			stop = stop || each(&page[i].row, arg) != 0;
+			if (i == n - 1) {
+				free(after);
+				after = str_dup(page[i].device);
+			}
+			held_free(&page[i]);
+		}
+	} while (rc == 0 && n == PAGE && !stop);
+	free(after);
+	free(page);
+	return rc;
+}
