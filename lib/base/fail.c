@@ -17,6 +17,7 @@ static const struct {
     [FAIL_ABSENT] = {404, 6},
     [FAIL_METHOD] = {405, 5},
     [FAIL_TIMEOUT] = {408, 7},
+    [FAIL_CONFLICT] = {409, 4},
     [FAIL_SIZE] = {413, 5},
     [FAIL_TYPE] = {415, 5},
     [FAIL_LIMIT] = {429, 7},

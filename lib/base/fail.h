@@ -24,6 +24,7 @@ enum fail_kind {
 	FAIL_ABSENT,    /* 404, 6: no such thing */
 	FAIL_METHOD,    /* 405, 5 */
 	FAIL_TIMEOUT,   /* 408, 7: the body did not come */
+	FAIL_CONFLICT,  /* 409, 4: at odds with what was said before */
 	FAIL_SIZE,      /* 413, 5 */
 	FAIL_TYPE,      /* 415, 5 */
 	FAIL_LIMIT,     /* 429, 7: too often */

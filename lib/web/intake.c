@@ -1,6 +1,5 @@
 #include "lib/web/intake.h"
 
-#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/random.h>
@@ -8,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "lib/base/when.h"
+#include "lib/web/shown.h"
 
 static void
 request_id(struct request *rq)
@@ -122,34 +122,6 @@ method_take(struct request *rq, const struct operation *op, struct fail *why)
 	return 0;
 }
 
-/* The web server had a certificate that it did not accept, and hides it. */
-static int
-verify_failed(const char *verify, struct fail *why)
-{
-	static const struct {
-		const char *part, *reason, *text;
-	} known[] = {
-	    /* X509_V_ERR_CERT_HAS_EXPIRED as lighttpd writes it */
-	    {"0000000A", "client-expired", "the client certificate expired"},
-	    {"expired", "client-expired", "the client certificate expired"},
-	    {"00000009", "client-notyet",
-		"the client certificate is not valid yet"},
-	    {"not yet valid", "client-notyet",
-		"the client certificate is not valid yet"},
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof(known) / sizeof(known[0]); i++)
-		if (strstr(verify, known[i].part) != NULL)
-			break;
-	if (i < sizeof(known) / sizeof(known[0]))
-		fail(why, FAIL_DENIED, known[i].reason, "%s", known[i].text);
-	else
-		fail(why, FAIL_DENIED, "client-untrusted",
-		    "the client certificate is not accepted here");
-	return fail_cause(why, "SSL_CLIENT_VERIFY is %s", verify);
-}
-
 /* RFC 7030, 3.2.3: 401 only where HTTP authentication is asked for. */
 static int
 nothing_shown(const struct request *rq, struct fail *why)
@@ -162,48 +134,16 @@ nothing_shown(const struct request *rq, struct fail *why)
 	    "RFC 7030, 3.3.2: a client certificate is needed");
 }
 
-static int
-verify_strange(const char *verify, bool cert, struct fail *why)
-{
-	fail(why, FAIL_DENIED, "auth-config",
-	    "what the web server says about the client certificate "
-	    "contradicts itself");
-	return fail_cause(why, "%s client certificate, SSL_CLIENT_VERIFY is %s",
-	    cert ? "a" : "no", verify != NULL ? verify : "not set");
-}
-
-/*
- * The client certificate, in the variable and form that the endpoint's front
- * end is known to use.  Whether it is worth anything is identity_of()'s to
- * say; here the web server's statements have to agree with each other.
- */
+/* Whether it is worth anything is identity_of()'s to say. */
 static int
 certificate_take(struct request *rq, char *const *env, struct fail *why)
 {
-	int frontend = rq->frontend;
-	bool twice = false, again = false;
-	const char *text, *verify;
-
-	text = env_find(env, frontend_cert_variable(frontend), &twice);
-	verify = env_find(env, "SSL_CLIENT_VERIFY", &again);
-	if (twice || again)
-		return fail(why, FAIL_DENIED, "auth-config",
-		    "the web server hands over the client certificate twice");
 	/* One that the web server hides is like none beside a secret. */
-	if (text == NULL && rq->basic.state != BASIC_NONE)
-		return 0;
-	if (text == NULL && verify != NULL && strcmp(verify, "NONE") != 0)
-		return strncmp(verify, "FAILED", 6) == 0
-		           ? verify_failed(verify, why)
-		           : verify_strange(verify, false, why);
-	if (text == NULL)
-		return nothing_shown(rq, why);
-	/* lighttpd exports only what it verified. */
-	if (frontend == FRONTEND_LIGHTTPD &&
-	    (verify == NULL || strcmp(verify, "SUCCESS") != 0))
-		return verify_strange(verify, true, why);
-	return cert_text_read(&rq->client_cert, text,
-	    (enum cert_form)frontend_cert_form(frontend), why);
+	bool beside = rq->basic.state != BASIC_NONE;
+
+	if (shown_read(&rq->client_cert, rq->frontend, beside, env, why) != 0)
+		return -1;
+	return rq->client_cert.len > 0 || beside ? 0 : nothing_shown(rq, why);
 }
 
 /*
@@ -257,53 +197,6 @@ type_take(struct request *rq, const struct operation *op, struct fail *why)
 	return 0;
 }
 
-static int
-too_large(struct fail *why)
-{
-	return fail(why, FAIL_SIZE, "too-large",
-	    "RFC 9110, 15.5.14: the body is over %d octets", BODY_MAX);
-}
-
-static int
-broke_off(struct edge *e, struct fail *why)
-{
-	if (errno == ETIMEDOUT)
-		return fail(why, FAIL_TIMEOUT, "timeout",
-		    "RFC 9110, 15.5.9: the body did not arrive in time");
-	e->broken = true;
-	fail(why, FAIL_MALFORMED, "aborted",
-	    "the request ended before its body did");
-	return fail_errno(why, "read");
-}
-
-/* To the end of the stream, whatever the length says. */
-static int
-body_read(struct request *rq, struct edge *e, int64_t seconds, struct fail *why)
-{
-	double until = when_clock() + (double)seconds;
-	char part[4096];
-	ssize_t n;
-
-	if (rq->content_length > BODY_MAX)
-		return too_large(why);
-	while ((n = e->read(e, part, sizeof(part), until)) > 0) {
-		if (rq->body.len + (size_t)n > BODY_MAX)
-			return too_large(why);
-		bytes_add(&rq->body, part, (size_t)n);
-	}
-	if (n < 0)
-		return broke_off(e, why);
-	/* RFC 9112, 6.3: a body is as long as its Content-Length. */
-	if (rq->content_length > (int64_t)rq->body.len)
-		return fail(why, FAIL_MALFORMED, "body-short",
-		    "RFC 9112, 6.3: the body is shorter than its length");
-	if (rq->content_length >= 0 &&
-	    rq->content_length < (int64_t)rq->body.len)
-		return fail(why, FAIL_MALFORMED, "body-long",
-		    "RFC 9112, 6.3: the body is longer than its length");
-	return 0;
-}
-
 /* Did the base64 come in lines?  The answer goes back in the same form. */
 static bool
 in_lines(struct span body)
@@ -328,7 +221,8 @@ body_take(struct request *rq, const struct operation *op,
 		return 0;
 	if (type_take(rq, op, why) != 0 ||
 	    request_length(&rq->content_length, e->env, why) != 0 ||
-	    body_read(rq, e, settings->body_wait, why) != 0)
+	    shown_body(&rq->body, e, rq->content_length, BODY_MAX,
+		settings->body_wait, why) != 0)
 		return -1;
 	rq->body_wrapped = in_lines(span_of(&rq->body));
 	return 0;

@@ -7,19 +7,16 @@
 #ifndef MICROCA_LIVE_H
 #define MICROCA_LIVE_H
 
-#include <sys/types.h>
-
+#include "lib/web/seen.h"
 #include "lib/web/serve.h"
-
-struct watch; /* files whose change asks for a new reading */
+#include "lib/web/users.h"
 
 struct live {
 	struct ca *ca;
 	struct bytes loaded;    /* what the operation's load() made … */
 	struct fail loaded_why; /* … or why it did not */
-	uid_t *users;           /* who may connect */
-	size_t nusers;
-	struct watch *watch;
+	struct users users;     /* who may connect */
+	struct seen *watch;     /* files whose change asks for a new reading */
 	unsigned refs;
 };
 

@@ -1,14 +1,9 @@
 #include "lib/web/serve.h"
 
-#include <malloc.h>
 #include <pthread.h>
-#include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/auxv.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -16,26 +11,18 @@
 #include "lib/base/when.h"
 #include "lib/web/answer.h"
 #include "lib/web/cgi.h"
+#include "lib/web/crew.h"
 #include "lib/web/fcgi.h"
 #include "lib/web/intake.h"
 #include "lib/web/live.h"
 #include "lib/web/pulse.h"
-
-/* OpenSSL, SQLite and SoftHSM stay well below; only pages touched count. */
-#if defined(__SANITIZE_ADDRESS__)
-#define STACK_SIZE (2048 * 1024)
-#else
-#define STACK_SIZE (256 * 1024)
-#endif
 
 struct server {
 	const struct operation *op;
 	const char *conf; /* -c, or NULL */
 	pthread_mutex_t lock;
 	struct live *live; /* under lock; each request holds its own */
-	atomic_bool stopping;
-	pthread_t *worker;
-	int workers;
+	struct crew *crew;
 	struct pulse pulse; /* as last written */
 	double looked;      /* when_clock() of the last look */
 };
@@ -95,8 +82,9 @@ handle(const struct operation *op, struct live *live, struct edge *e)
 }
 
 static void
-handle_next(struct server *sv, struct edge *e)
+handle_next(void *arg, struct edge *e)
 {
+	struct server *sv = arg;
 	struct live *live;
 	uid_t peer;
 
@@ -111,71 +99,9 @@ handle_next(struct server *sv, struct edge *e)
 		fcgi_finish(e, true);
 	} else if (fcgi_begin(e)) {
 		handle(sv->op, live, e);
-		fcgi_finish(e, atomic_load(&sv->stopping));
+		fcgi_finish(e, crew_stopping(sv->crew));
 	}
 	live_drop(live);
-}
-
-static void *
-work(void *arg)
-{
-	struct server *sv = arg;
-	struct live *live = live_now(sv);
-	struct edge *e = fcgi_new((double)live->ca->settings->body_wait);
-
-	live_drop(live);
-	while (!atomic_load(&sv->stopping))
-		handle_next(sv, e);
-	fcgi_free(e);
-	return NULL;
-}
-
-static int
-workers_start(struct server *sv, struct fail *why)
-{
-	int want = sv->live->ca->settings->threads, rc = 0;
-	pthread_attr_t attr;
-
-	sv->worker = mem_grow(NULL, (size_t)want, sizeof(*sv->worker));
-	(void)pthread_attr_init(&attr);
-	(void)pthread_attr_setstacksize(&attr, STACK_SIZE);
-	while (sv->workers < want && rc == 0) {
-		rc = pthread_create(&sv->worker[sv->workers], &attr, work, sv);
-		if (rc == 0)
-			sv->workers++;
-	}
-	(void)pthread_attr_destroy(&attr);
-	if (sv->workers == 0) {
-		fail(why, FAIL_BROKEN, "resource", "no thread can be started");
-		return fail_cause(why, "%s", strerror(rc));
-	}
-	if (sv->workers < want)
-		log_write(LOG_LEVEL_WARN, "%d of %d threads started: %s",
-		    sv->workers, want, strerror(rc));
-	return 0;
-}
-
-/* A wait is ended by the signal, a request is not: it is woken until it has
- * seen that the end has come. */
-static void
-workers_stop(struct server *sv)
-{
-	atomic_store(&sv->stopping, true);
-	for (int i = 0; i < sv->workers; i++) {
-		struct timespec until;
-
-		do {
-			(void)pthread_kill(sv->worker[i], FCGI_WAKE);
-			(void)clock_gettime(CLOCK_REALTIME, &until);
-			until.tv_nsec += 10 * 1000 * 1000;
-			if (until.tv_nsec >= 1000000000) {
-				until.tv_nsec -= 1000000000;
-				until.tv_sec++;
-			}
-		} while (
-		    pthread_timedjoin_np(sv->worker[i], NULL, &until) != 0);
-	}
-	free(sv->worker);
 }
 
 static void
@@ -231,21 +157,6 @@ pulse(struct server *sv)
 	sv->pulse = now;
 }
 
-/* Signals that the main thread waits for, blocked in every thread. */
-static void
-signals_block(sigset_t *set)
-{
-	sigset_t all;
-
-	sigemptyset(set);
-	sigaddset(set, SIGTERM);
-	sigaddset(set, SIGINT);
-	sigaddset(set, SIGHUP);
-	all = *set;
-	sigaddset(&all, FCGI_WAKE);
-	(void)pthread_sigmask(SIG_BLOCK, &all, NULL);
-}
-
 static void
 watch(struct server *sv, const sigset_t *set)
 {
@@ -274,11 +185,12 @@ static int
 serve_fcgi(const struct operation *op, const char *conf, struct fail *why)
 {
 	struct server sv = {.op = op, .conf = conf};
+	struct crew_work work = {.next = handle_next, .arg = &sv};
 	sigset_t set;
 	int rc = -1;
 
 	(void)pthread_mutex_init(&sv.lock, NULL);
-	signals_block(&set); /* before the key's own thread starts */
+	crew_signals(&set); /* before the key's own thread starts */
 	if (fcgi_start(why) != 0 ||
 	    live_open(&sv.live, op, conf, true, NULL, why) != 0)
 		return -1;
@@ -286,10 +198,11 @@ serve_fcgi(const struct operation *op, const char *conf, struct fail *why)
 	if (sv.live->loaded_why.kind != FAIL_NONE)
 		log_fail("nothing to serve yet", &sv.live->loaded_why);
 	key_wait(sv.live->ca, 5);
-	if ((rc = workers_start(&sv, why)) == 0) {
-		log_write(LOG_LEVEL_INFO, "ready, %d threads", sv.workers);
+	work.threads = sv.live->ca->settings->threads;
+	work.wait = (double)sv.live->ca->settings->body_wait;
+	if ((rc = crew_start(&sv.crew, &work, why)) == 0) {
 		watch(&sv, &set);
-		workers_stop(&sv);
+		crew_stop(sv.crew);
 		log_write(LOG_LEVEL_INFO, "stopped");
 	}
 	if ((op->need & CA_KEY) != 0)
@@ -338,31 +251,6 @@ serve_cgi(const struct operation *op, const char *conf, struct fail *why)
 }
 
 static int
-privilege_ok(struct fail *why)
-{
-	if (getauxval(AT_SECURE) != 0)
-		return fail(why, FAIL_CONFIG, "privilege",
-		    "this program must not be set-user-ID or set-group-ID");
-	if (geteuid() == 0 || getuid() == 0)
-		return fail(why, FAIL_CONFIG, "privilege",
-		    "this program does not run as root: start it as the user "
-		    "that owns the state folder");
-	return 0;
-}
-
-/* Many threads, little memory. */
-static void
-process_setup(const struct operation *op)
-{
-	(void)mallopt(M_ARENA_MAX, 2);
-	(void)mallopt(M_TRIM_THRESHOLD, 256 * 1024);
-	(void)mallopt(M_MMAP_THRESHOLD, 256 * 1024);
-	(void)umask(077);
-	if ((op->need & CA_KEY) != 0)
-		key_harden_process();
-}
-
-static int
 usage(const char *name)
 {
 	(void)fprintf(stderr, "usage: %s [-c microca.conf]\n", name);
@@ -384,8 +272,10 @@ serve(const struct operation *op, int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(op->name);
-	process_setup(op);
-	if (privilege_ok(&why) != 0 ||
+	crew_process();
+	if ((op->need & CA_KEY) != 0)
+		key_harden_process();
+	if (crew_privilege(&why) != 0 ||
 	    (fcgi_listening() ? serve_fcgi(op, conf, &why)
 			      : serve_cgi(op, conf, &why)) != 0) {
 		log_fail("not started", &why);
