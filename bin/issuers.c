@@ -10,10 +10,10 @@
 
 /* ---- what is recorded --------------------------------------------------- */
 
-static int
-record(const struct tool *tool, struct store *store, X509 *cert,
-    const char *text, struct fail *why)
+int
+issuer_record(void *arg, X509 *cert, const char *text, struct fail *why)
 {
+	const struct issuer_book *book = arg;
 	struct audit entry = {.event = "install", .text = text};
 	struct bytes der = {0};
 	struct cert *c = NULL;
@@ -28,7 +28,7 @@ record(const struct tool *tool, struct store *store, X509 *cert,
 		entry.subject = subject;
 		entry.serial = serial;
 		entry.cert_sha256 = hash;
-		rc = tool_audit(tool, store, &entry, why);
+		rc = tool_audit(book->tool, book->store, &entry, why);
 	}
 	free(serial);
 	free(subject);
@@ -64,45 +64,35 @@ int
 issuer_stage(struct tool *tool, struct ca *ca, const struct issuer_wish *wish,
     struct fail *why)
 {
-	X509 *cert = sk_X509_value(wish->chain, 0);
+	struct issuer_book book = {tool, ca->store};
+	struct issuer_wish told = *wish;
 	int64_t activate, now = when_now();
-	char at[WHEN_LEN], *text;
-	bool later;
-	int rc;
+	char at[WHEN_LEN];
 
-	if (issuers_stage(ca->settings, wish, now, &activate, why) != 0)
+	told.tell = (struct issuers_tell){issuer_record, &book};
+	if (issuers_stage(ca->settings, &told, now, &activate, why) != 0)
 		return -1;
-	later = activate > now;
 	when_write(at, activate > INT64_MIN ? activate : now);
-	text = str_fmt("intermediate, active from %s", at);
-	rc = record(tool, ca->store, cert, text, why);
-	if (rc == 0)
-		say(cert, later ? "staged" : "installed", later ? at : NULL);
-	free(text);
-	return rc;
+	say(sk_X509_value(wish->chain, 0),
+	    activate > now ? "staged" : "installed",
+	    activate > now ? at : NULL);
+	return 0;
 }
 
 int
 issuer_promote(struct tool *tool, struct store *store, struct fail *why)
 {
+	struct issuer_book book = {tool, store};
+	const struct issuers_tell tell = {issuer_record, &book};
 	struct promoted p = {0};
-	struct audit entry = {.event = "install"};
-	char *text = NULL;
-	int rc = issuers_promote(&p, tool->settings, when_now(), why);
+	int rc = issuers_promote(&p, tool->settings, &tell, when_now(), why);
 
-	if (rc == 0 && p.active != NULL) {
-		rc = record(tool, store, p.active,
-		    "intermediate, has become active", why);
+	if (rc == 0 && p.active != NULL)
 		say(p.active, "active", NULL);
-	}
-	if (rc == 0 && p.dropped > 0) {
-		text = str_fmt(
-		    "intermediate, %zu past their end are dropped", p.dropped);
-		entry.text = text;
-		rc = tool_audit(tool, store, &entry, why);
+	if (rc == 0 && p.dropped > 0)
 		printf("dropped %zu past their end\n", p.dropped);
-	}
-	free(text);
+	if (p.back > 0)
+		printf("%zu came back: not past their end\n", p.back);
 	promoted_free(&p);
 	return rc;
 }
@@ -227,21 +217,20 @@ list(struct tool *tool, bool json, struct fail *why)
 static int
 drop(struct tool *tool, const char *which, struct fail *why)
 {
+	struct issuer_book book = {.tool = tool};
+	const struct issuers_tell tell = {issuer_record, &book};
 	const struct issuer *x = NULL;
 	struct ca *ca = NULL;
-	int rc = -1;
+	int rc;
 
 	if (tool_ca(&ca, tool, CA_STORE, why) != 0)
 		return -1;
+	book.store = ca->store;
 	if (ca->issuers != NULL)
 		x = issuers_find(ca->issuers, which);
-	if (issuers_drop(ca->settings, which, when_now(), why) == 0) {
-		rc = x == NULL ? 0
-		               : record(tool, ca->store, x->authority->issuer,
-				     "intermediate, staged, is dropped", why);
-		if (x != NULL)
-			say(x->authority->issuer, "dropped", NULL);
-	}
+	rc = issuers_drop(ca->settings, which, &tell, when_now(), why);
+	if (rc == 0 && x != NULL)
+		say(x->authority->issuer, "dropped", NULL);
 	ca_drop(ca);
 	return rc;
 }

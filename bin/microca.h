@@ -119,7 +119,14 @@ MUST_CHECK int chain_install(const struct settings *settings, struct key *key,
     const STACK_OF(X509) * chain, struct fail *why);
 
 /* ---- issuers.c ---- */
-/* issuers_stage(), recorded in the audit chain and said in one line. */
+/* issuers_tell.tell(): `arg` is a struct issuer_book. */
+struct issuer_book {
+	const struct tool *tool;
+	struct store *store;
+};
+MUST_CHECK int issuer_record(
+    void *arg, X509 *cert, const char *text, struct fail *why);
+/* issuers_stage(), recorded in the audit chain first, said in one line. */
 MUST_CHECK int issuer_stage(struct tool *tool, struct ca *ca,
     const struct issuer_wish *wish, struct fail *why);
 /* issuers_promote(), likewise; silent when there was nothing to do. */

@@ -228,6 +228,7 @@ own_tend(struct own_run *run, struct store *store, bool force, struct fail *why)
 	bool changed = false;
 	int rc;
 
+	run->store = store;
 	if (prepare(run, why) != 0 ||
 	    keep_status_read(&before, &run->plan, why) != 0)
 		return -1;
@@ -249,6 +250,7 @@ own_take(struct own_run *run, struct store *store, const STACK_OF(X509) * certs,
 	bool changed = false;
 	int rc;
 
+	run->store = store;
 	if (keep_status_read(&before, &run->plan, why) != 0)
 		return -1;
 	rc = keep_install(&changed, &run->plan, certs, why);

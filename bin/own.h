@@ -25,7 +25,8 @@ struct own_run {
 	struct tool *tool;
 	const struct settings *settings;
 	const struct own *own;
-	const char *name; /* "server" */
+	const char *name;    /* "server" */
+	struct store *store; /* where it is recorded: own_tend(), own_take() */
 	struct keep_plan plan;
 	struct keep_source source;  /* certify NULL: by hand */
 	STACK_OF(X509) * anchors;   /* where its chain may end: plan.anchors */

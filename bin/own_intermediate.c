@@ -127,10 +127,12 @@ activate(void *arg, const struct keep_pair *pair, struct fail *why)
 {
 	struct own_run *run = arg;
 	struct issuer_wish wish = wish_of(run, pair->chain);
+	struct issuer_book book = {run->tool, run->store};
 	char *key;
 	int rc = key_name(&key, run, pair, why);
 
 	wish.key = key;
+	wish.tell = (struct issuers_tell){issuer_record, &book};
 	if (rc == 0)
 		rc = issuers_stage(
 		    run->settings, &wish, when_now(), &run->activate, why);

@@ -1,4 +1,4 @@
-#include "lib/ca/issuers.h"
+#include "lib/ca/issuers_folder.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -151,8 +151,8 @@ add_file(struct issuers *all, const char *path)
 	all->item[all->n++] = issuer;
 }
 
-static void
-add_folder(struct issuers *all, const char *folder)
+void
+issuers_add_folder(struct issuers *all, const char *folder)
 {
 	DIR *dir = opendir(folder);
 	const struct dirent *entry;
@@ -198,7 +198,7 @@ issuers_read(
 	int rc = 0;
 
 	add_file(all, first);
-	add_folder(all, folder);
+	issuers_add_folder(all, folder);
 	if (all->n > 0) {
 		qsort(all->item, all->n, sizeof(struct issuer *), compare);
 		*issuers = all;

@@ -15,7 +15,8 @@
  * state/issuer.pem is the first generation, active from the beginning;
  * state/issuers/NOTBEFORE-SERIAL.pem is one more each.  A file is PEM, chain
  * first, and may begin with lines "Activate: RFC 3339 time" and "Key: URI or
- * path" (without: ca.key).  Each is written whole and renamed into place.
+ * path" (without: ca.key).  Each is written whole and renamed into place; what is
+ * past its end goes to state/issuers/over, which issuers_promote() alone reads.
  */
 #ifndef MICROCA_ISSUERS_H
 #define MICROCA_ISSUERS_H
@@ -103,6 +104,15 @@ bool issuers_is_cross(X509 *cert, const STACK_OF(X509) * roots);
 
 /* ---- taking a new one into use (issuers_stage.c) ------------------------ */
 
+/* Told of each change before it is made, so that none is made that is not
+ * recorded: non-zero, with `why` filled, and nothing is changed.  `text` is for
+ * the audit. */
+struct issuers_tell {
+	int (*tell)(
+	    void *arg, X509 *issuer, const char *text, struct fail *why);
+	void *arg;
+};
+
 /* A generation to be.  All borrowed. */
 struct issuer_wish {
 	const STACK_OF(X509) * chain; /* issuer first, self-signed root last */
@@ -114,6 +124,7 @@ struct issuer_wish {
 	const EVP_PKEY *public;       /* of the key that shall sign */
 	const char *key;              /* its URI or path; NULL: ca.key */
 	int64_t activate; /* Unix s; ISSUER_DEFAULT: by ca.activate_after */
+	struct issuers_tell tell; /* tell.tell NULL: nobody is told */
 	bool force; /* shorter than the present one, narrower in names, a gap:
 	               taken all the same */
 };
@@ -137,8 +148,8 @@ MUST_CHECK int issuers_check(const struct settings *settings,
     struct fail *why);
 
 /*
- * Check, publish, then keep: in this order, so that whoever validates has the
- * new certificates before the first one is issued under them.  The very first
+ * Check, tell, publish, then keep: in this order, so that whoever validates has
+ * the new certificates before the first one is issued under them.  The very first
  * becomes active at once, and so does one whose predecessor is not valid any
  * more; ISSUER_DEFAULT is otherwise now + ca.activate_after, but at the
  * latest half-way to the present one's end and to its own.  `activate` says what
@@ -153,22 +164,27 @@ MUST_CHECK int issuers_stage(const struct settings *settings,
 /* What issuers_promote() found and did. */
 struct promoted {
 	X509 *active;   /* newly active since the last time, or NULL; owned */
-	size_t dropped; /* generations that are over and gone */
+	size_t dropped; /* generations that are over and gone, … */
+	size_t back;    /* … and that came back */
 };
 /*
  * Tidy up: what is published is written anew in the order of now, generations
  * whose issuing certificate is past its end are dropped (nothing under it
- * validates any more), never the active one.  Harmless when there is nothing
- * to do, and when it is never called.  promoted_free() in any case.
+ * validates any more), never the active one.  They are kept aside: a clock that
+ * ran ahead must not cost anybody its issuer, so what is not past its end comes
+ * back.  Harmless when there is nothing to do, and when it is never called.
+ * `tell` may be NULL.  promoted_free() in any case.
  */
 MUST_CHECK int issuers_promote(struct promoted *promoted,
-    const struct settings *settings, int64_t now, struct fail *why);
+    const struct settings *settings, const struct issuers_tell *tell,
+    int64_t now, struct fail *why);
 void promoted_free(struct promoted *promoted);
 
 /* Take a staged generation back, by KEYID or serial, and publish.  Fails:
  * FAIL_ABSENT "issuer-unknown", FAIL_DENIED "issuer-inuse" (not staged, or to
  * begin within half a minute). */
 MUST_CHECK int issuers_drop(const struct settings *settings,
-    const char *keyid_or_serial, int64_t now, struct fail *why);
+    const char *keyid_or_serial, const struct issuers_tell *tell, int64_t now,
+    struct fail *why);
 
 #endif

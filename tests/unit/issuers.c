@@ -141,7 +141,8 @@ an_absent_issuer_is_waited_for(void **state)
 	(void)state;
 	clean();
 	says("issuer-absent", FAIL_BUSY);
-	assert_int_equal(issuers_promote(&p, settings, when_now(), &why), 0);
+	assert_int_equal(
+	    issuers_promote(&p, settings, NULL, when_now(), &why), 0);
 	assert_null(p.active);
 	promoted_free(&p);
 }
@@ -283,19 +284,20 @@ the_next_waits_for_the_web_server(void **state)
 	assert_ptr_equal(issuers_active(all, now + 49), all->item[0]);
 	assert_ptr_equal(issuers_active(all, now + 50), all->item[1]);
 	assert_int_equal(
-	    issuers_drop(settings, all->item[0]->serial, now, &why), -1);
+	    issuers_drop(settings, all->item[0]->serial, NULL, now, &why), -1);
 	assert_string_equal(why.reason, "issuer-inuse");
 	/* One key, two generations: the KEYID is not enough. */
-	assert_int_equal(
-	    issuers_drop(settings, all->item[1]->authority->keyid, now, &why),
+	assert_int_equal(issuers_drop(settings, all->item[1]->authority->keyid,
+			     NULL, now, &why),
 	    -1);
 	assert_string_equal(why.reason, "issuer-unknown");
 	/* Who has not looked since may issue under it in a moment. */
 	assert_int_equal(
-	    issuers_drop(settings, all->item[1]->serial, now + 25, &why), -1);
+	    issuers_drop(settings, all->item[1]->serial, NULL, now + 25, &why),
+	    -1);
 	assert_string_equal(why.reason, "issuer-inuse");
 	assert_int_equal(
-	    issuers_drop(settings, all->item[1]->serial, now, &why), 0);
+	    issuers_drop(settings, all->item[1]->serial, NULL, now, &why), 0);
 	issuers_free(all);
 	assert_int_equal(count_of("public/chain.pem"), 2);
 	X509_free(next);
@@ -541,31 +543,155 @@ what_is_over_is_dropped_but_never_the_active_one(void **state)
 	clean();
 	(void)staged(pki.ca, pki.root, ISSUER_DEFAULT, NULL);
 	(void)staged(next, pki.root, now + 100, NULL);
-	assert_int_equal(issuers_promote(&p, settings, now, &why), 0);
+	assert_int_equal(issuers_promote(&p, settings, NULL, now, &why), 0);
 	assert_null(p.active);
 	assert_int_equal(p.dropped, 0);
 	promoted_free(&p);
-	assert_int_equal(issuers_promote(&p, settings, now + 100, &why), 0);
+	assert_int_equal(
+	    issuers_promote(&p, settings, NULL, now + 100, &why), 0);
 	assert_non_null(p.active);
 	assert_int_equal(X509_cmp(p.active, next), 0);
 	promoted_free(&p);
-	assert_int_equal(issuers_promote(&p, settings, now + 101, &why), 0);
+	assert_int_equal(
+	    issuers_promote(&p, settings, NULL, now + 101, &why), 0);
 	assert_null(p.active);
 	promoted_free(&p);
 	assert_int_equal(count_of("public/chain.pem"), 3);
 	assert_int_equal(
-	    issuers_promote(&p, settings, now + 400 * DAY, &why), 0);
+	    issuers_promote(&p, settings, NULL, now + 400 * DAY, &why), 0);
 	assert_int_equal(p.dropped, 1);
 	promoted_free(&p);
 	assert_int_equal(count_of("public/chain.pem"), 2);
 	assert_int_equal(
-	    issuers_promote(&p, settings, now + 9000LL * DAY, &why), 0);
+	    issuers_promote(&p, settings, NULL, now + 9000LL * DAY, &why), 0);
 	assert_int_equal(p.dropped, 0);
 	promoted_free(&p);
 	all = all_of();
 	assert_int_equal(all->n, 1);
 	assert_int_equal(X509_cmp(all->item[0]->authority->issuer, next), 0);
 	issuers_free(all);
+	/* The clock had run ahead: what it cost comes back. */
+	assert_int_equal(
+	    issuers_promote(&p, settings, NULL, now + 102, &why), 0);
+	assert_int_equal(p.back, 1);
+	assert_int_equal(p.dropped, 0);
+	promoted_free(&p);
+	all = all_of();
+	assert_int_equal(all->n, 2);
+	assert_int_equal(X509_cmp(all->item[0]->authority->issuer, pki.ca), 0);
+	assert_int_equal(all->item[0]->activate, INT64_MIN);
+	assert_ptr_equal(issuers_active(all, now + 102), all->item[1]);
+	issuers_free(all);
+	assert_int_equal(count_of("public/chain.pem"), 3);
+	X509_free(next);
+}
+
+/* Who records is told first: what it refuses is not done. */
+struct book {
+	int told;
+	bool full;
+	char text[96];
+};
+
+static int
+write_down(void *arg, X509 *issuer, const char *text, struct fail *why)
+{
+	struct book *book = arg;
+
+	(void)issuer;
+	book->told++;
+	(void)snprintf(book->text, sizeof(book->text), "%s", text);
+	*why = (struct fail){.kind = FAIL_BUSY, .reason = "disk-full"};
+	return book->full ? -1 : 0;
+}
+
+static size_t
+generations(void)
+{
+	struct issuers *all = all_of();
+	size_t n = all->n;
+
+	issuers_free(all);
+	return n;
+}
+
+static char *
+last_serial(void)
+{
+	struct issuers *all = all_of();
+	char *serial = str_dup(all->item[all->n - 1]->serial);
+
+	issuers_free(all);
+	return serial;
+}
+
+static void
+what_is_not_recorded_is_not_done(void **state)
+{
+	X509 *next =
+	    issuing("CN=Issuing", pki.ca_key, 500, pki.root, pki.root_key);
+	STACK_OF(X509) *chain = pki_chain(next, pki.root, NULL);
+	struct book book = {.full = true};
+	const struct issuers_tell tell = {write_down, &book};
+	struct issuer_wish wish = {.chain = chain,
+	    .public = pki.ca_key,
+	    .activate = ISSUER_DEFAULT,
+	    .tell = tell};
+	int64_t now = when_now(), activate;
+	char *serial = NULL;
+	struct fail why = {0};
+	struct promoted p;
+
+	(void)state;
+	clean();
+	(void)staged(pki.ca, pki.root, ISSUER_DEFAULT, NULL);
+	assert_int_equal(
+	    issuers_stage(settings, &wish, now, &activate, &why), -1);
+	assert_string_equal(why.reason, "disk-full");
+	assert_int_equal(generations(), 1);
+	assert_int_equal(count_of("public/chain.pem"), 2);
+	book.full = false;
+	assert_int_equal(
+	    issuers_stage(settings, &wish, now, &activate, &why), 0);
+	assert_non_null(strstr(book.text, "active from 20"));
+	serial = last_serial();
+	book.full = true;
+	assert_int_equal(issuers_drop(settings, serial, &tell, now, &why), -1);
+	assert_int_equal(generations(), 2);
+	assert_int_equal(count_of("public/chain.pem"), 3);
+	/* Active, then over, then back: each is said again until it is done. */
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(
+		    issuers_promote(&p, settings, &tell, now + 2 * DAY, &why),
+		    -1);
+		promoted_free(&p);
+		assert_string_equal(
+		    book.text, "intermediate, has become active");
+	}
+	book.full = false;
+	assert_int_equal(
+	    issuers_promote(&p, settings, &tell, now + 2 * DAY, &why), 0);
+	promoted_free(&p);
+	book.full = true;
+	assert_int_equal(
+	    issuers_promote(&p, settings, &tell, now + 400 * DAY, &why), -1);
+	promoted_free(&p);
+	assert_int_equal(generations(), 2);
+	book.full = false;
+	assert_int_equal(
+	    issuers_promote(&p, settings, &tell, now + 400 * DAY, &why), 0);
+	promoted_free(&p);
+	assert_string_equal(
+	    book.text, "intermediate, past its end, is dropped");
+	assert_int_equal(generations(), 1);
+	book.full = true;
+	assert_int_equal(
+	    issuers_promote(&p, settings, &tell, now + 2 * DAY, &why), -1);
+	promoted_free(&p);
+	assert_int_equal(generations(), 1);
+	assert_int_equal(book.told, 9);
+	free(serial);
+	sk_X509_pop_free(chain, X509_free);
 	X509_free(next);
 }
 
@@ -657,6 +783,7 @@ main(void)
 	    cmocka_unit_test(cross_certificates_are_known_by_what_they_bind),
 	    cmocka_unit_test(clients_of_either_root_follow),
 	    cmocka_unit_test(what_is_over_is_dropped_but_never_the_active_one),
+	    cmocka_unit_test(what_is_not_recorded_is_not_done),
 	    cmocka_unit_test(a_chain_is_sorted_to_the_root_that_is_wanted),
 	};
 
