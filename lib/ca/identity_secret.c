@@ -23,10 +23,11 @@ identity_device_ok(const char *name)
 	uint32_t c = 0;
 	size_t n;
 
-	if (!utf8_ok(text) || strchr(name, ':') != NULL || name[0] == ' ')
+	if (!utf8_ok(text) || strchr(name, ':') != NULL)
 		return false;
 	for (n = 0; text.len > 0; n++)
-		if (!utf8_next(&text, &c) || utf8_control(c) || utf8_hidden(c))
+		if (!utf8_next(&text, &c) || utf8_control(c) ||
+		    utf8_hidden(c) || (n == 0 && utf8_blank(c)))
 			return false;
 	return n > 0 && n <= DEVICE_MAX && !utf8_blank(c);
 }
