@@ -10,6 +10,8 @@
 #include "lib/store/rows.h"
 
 #define PAGE 128
+#define HISTORY (30 * 86400) /* s that a row is kept after its time */
+#define SWEEP 1000           /* rows tidied up along with new ones */
 
 void
 secret_free(struct secret *s)
@@ -148,6 +150,16 @@ id_next(int64_t *id, struct conn *c, struct fail *why)
 	return 0;
 }
 
+/* What became of them is in the audit. */
+static int
+sweep(struct conn *c, int64_t now, struct fail *why)
+{
+	bool row;
+
+	return db_query(c, SQL_SECRET_TIDY, &row,
+	    VALUES(value_number(now - HISTORY), value_number(SWEEP)), why);
+}
+
 int
 store_secret_add(struct store *store, struct secret *s, size_t n, int64_t now,
     const struct audit *by, struct fail *why)
@@ -167,6 +179,8 @@ store_secret_add(struct store *store, struct secret *s, size_t n, int64_t now,
 		    str_dup(by->requester != NULL ? by->requester : "");
 		rc = add_one(c, &s[i], by, why);
 	}
+	if (rc == 0)
+		rc = sweep(c, now, why);
 	if (rc == 0)
 		return db_commit(c, true, why);
 	db_rollback(c);

@@ -32,7 +32,10 @@ const char *secret_status(const struct secret *s, int64_t now);
  * All or none of `n` new ones: hash, endpoint, device and expires are the
  * caller's, id, created and made_by (by->requester) are filled in.  An unused
  * one of the same endpoint and device is revoked: there is one at a time.  One
- * audit row each, `by` completed with endpoint and text.  Synced.
+ * audit row each, `by` completed with endpoint and text.  Synced.  Rows whose
+ * time ended 30 days ago go, up to 1,000 at a time: the audit has them; so the
+ * table holds those of the last year and a month, as a secret lives a year at
+ * most.
  */
 MUST_CHECK int store_secret_add(struct store *store, struct secret *s, size_t n,
     int64_t now, const struct audit *by, struct fail *why);

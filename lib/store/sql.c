@@ -354,4 +354,9 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_SECRET_GIVE_BACK] =
 	"UPDATE secret SET used = 0, request_key = NULL, certificate = NULL"
 	" WHERE id = $1 AND certificate = $2",
+    /* The last one stays, so that no number comes twice. */
+    [SQL_SECRET_TIDY] =
+	"DELETE FROM secret WHERE id IN (SELECT id FROM secret"
+	" WHERE expires < $1 AND id < (SELECT max(id) FROM secret)"
+	" ORDER BY id LIMIT $2)",
 };

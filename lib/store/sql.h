@@ -72,6 +72,7 @@ enum sql {
 	SQL_SECRET_REVOKE,
 	SQL_SECRET_USE,
 	SQL_SECRET_GIVE_BACK,
+	SQL_SECRET_TIDY,
 	SQL_COUNT /* how many */
 };
 

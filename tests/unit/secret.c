@@ -12,8 +12,8 @@ static const struct audit by = {
 
 /* A secret of that name's own hash; its id. */
 static int64_t
-secret_added(struct store *store, const char *endpoint, const char *device,
-    const char *of, int64_t expires)
+secret_added_at(struct store *store, const char *endpoint, const char *device,
+    const char *of, int64_t expires, int64_t now)
 {
 	struct secret s = {.expires = expires};
 	struct fail why = {0};
@@ -22,12 +22,19 @@ secret_added(struct store *store, const char *endpoint, const char *device,
 	digest(s.hash, "secret", of);
 	s.endpoint = str_dup(endpoint);
 	s.device = str_dup(device);
-	assert_int_equal(store_secret_add(store, &s, 1, T0, &by, &why), 0);
-	assert_int_equal(s.created, T0);
+	assert_int_equal(store_secret_add(store, &s, 1, now, &by, &why), 0);
+	assert_int_equal(s.created, now);
 	assert_string_equal(s.made_by, "operator:x");
 	id = s.id;
 	secret_free(&s);
 	return id;
+}
+
+static int64_t
+secret_added(struct store *store, const char *endpoint, const char *device,
+    const char *of, int64_t expires)
+{
+	return secret_added_at(store, endpoint, device, of, expires, T0);
 }
 
 static void
@@ -332,6 +339,43 @@ struct racer {
 	struct bytes repeat;
 };
 
+/* What ended is in the audit; its number is nobody else's all the same. */
+static void
+rows_go_a_month_after_their_end(void **state)
+{
+	struct store *store = store_made();
+	struct bytes repeat = {0};
+	int64_t later = T0 + 32 * DAY;
+
+	(void)state;
+	(void)secret_added(store, "device", "pump-1", "ended", T0 + DAY);
+	(void)secret_added(store, "device", "pump-2", "just", T0 + 3 * DAY);
+	(void)secret_added(store, "device", "pump-3", "open", T0 + 90 * DAY);
+	(void)secret_added(store, "device", "pump-4", "replaced", T0 + DAY);
+	(void)secret_added(store, "device", "pump-4", "used", T0 + DAY);
+	assert_null(issue_by(store, 5, 1, "pump-4", "k1", &repeat));
+	(void)secret_added(store, "device", "pump-5", "last", T0 + DAY);
+	assert_int_equal(secret_added_at(store, "device", "pump-6", "new",
+			     later + DAY, later),
+	    7);
+	status_is(store, "ended", NULL);
+	status_is(store, "just", "open"); /* at T0 */
+	status_is(store, "open", "open");
+	status_is(store, "replaced", NULL);
+	status_is(store, "used", NULL);
+	status_is(store, "last", NULL);
+	later = T0 + 1000 * DAY;
+	assert_int_equal(secret_added_at(store, "device", "pump-7", "newer",
+			     later + DAY, later),
+	    8);
+	assert_int_equal(number_of("SELECT count(*) FROM secret"), 1);
+	later = T0 + 2000 * DAY;
+	assert_int_equal(secret_added_at(store, "device", "pump-7", "newest",
+			     later + DAY, later),
+	    9);
+	store_free(store);
+}
+
 static void *
 race(void *arg)
 {
@@ -529,6 +573,10 @@ a_device_has_a_name_that_a_certificate_can_bear(void **state)
 	    {" ", false},
 	    {" a", false},
 	    {"a ", false},
+	    {"\xc2\xa0"
+	     "a",
+		false}, /* no-break space */
+	    {"a\xc2\xa0", false},
 	    {"a:b", false},
 	    {"a\nb", false},
 	    {"a\xe2\x80\xae"
@@ -558,6 +606,7 @@ main(void)
 	    ROW(revoking_knows_a_number_or_a_device),
 	    ROW(all_of_a_file_or_none),
 	    ROW(a_listing_goes_on_from_page_to_page),
+	    ROW(rows_go_a_month_after_their_end),
 	    ROW(of_many_requests_with_one_secret_one_wins),
 	    ROW(one_request_many_times_is_one_answer),
 	    ROW(ten_failures_of_a_name_are_enough_for_an_address),
