@@ -13,6 +13,7 @@
 #include "lib/base/when.h"
 #include "lib/ca/keygen.h"
 #include "lib/key/pkcs11uri.h"
+#include "lib/store/pending.h"
 
 static void
 report(struct check *c, const char *what, int rc, struct fail *why)
@@ -245,6 +246,21 @@ staged_report(struct check *c)
 	}
 }
 
+/* Somebody has to look at them, or their clients wait in vain. */
+static void
+waiting_report(const struct check *c)
+{
+	struct fail ignored = {0};
+	int64_t open;
+
+	if (c->store != NULL &&
+	    store_pending_count(c->store, &open, when_now(), &ignored) == 0 &&
+	    open > 0)
+		printf("note: %lld %s for approval: microca pending\n",
+		    (long long)open,
+		    open == 1 ? "request waits" : "requests wait");
+}
+
 static void
 endpoint_report(struct check *c, const struct endpoint *e)
 {
@@ -316,6 +332,7 @@ tests_run(struct check *c)
 			staged_report(c);
 		spare_profiles(c);
 	}
+	waiting_report(c);
 	if (c->key != NULL && key_is_file(c->key))
 		puts("note: the CA's key is a file: a token is where it "
 		     "belongs");

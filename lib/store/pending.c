@@ -318,6 +318,26 @@ store_pending_decide(struct store *store, bool *changed, int64_t id,
 	return rc == 0 ? db_sync(store->db, why) : -1;
 }
 
+int
+store_pending_count(
+    struct store *store, int64_t *open, int64_t now, struct fail *why)
+{
+	const enum sql q = SQL_PENDING_OPEN;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*open = 0;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(value_number(now), value_number(PENDING_MOST)), why);
+	if (rc == 0 && row)
+		*open = db_number(c, q, 0);
+	db_rollback(c);
+	return rc;
+}
+
 /* ---- list --------------------------------------------------------------- */
 
 static int

@@ -84,6 +84,10 @@ MUST_CHECK int store_pending_decide(struct store *store, bool *changed,
     int64_t id, enum pending_state state, int64_t now, int64_t keep,
     const struct audit *entry, struct fail *why);
 
+/* How many are open; PENDING_MOST at most. */
+MUST_CHECK int store_pending_count(
+    struct store *store, int64_t *open, int64_t now, struct fail *why);
+
 /* NULL and 0 mean "any". */
 struct pending_filter {
 	const uint8_t *from, *to; /* bounds of the CSR's SHA-256, both in */

@@ -9,6 +9,7 @@
 #include "lib/base/file.h"
 #include "lib/base/json.h"
 #include "lib/base/when.h"
+#include "lib/store/pending.h"
 
 static char *
 word_of(int rc, const struct fail *why)
@@ -61,6 +62,18 @@ staged_of(struct ca *ca, int64_t now)
 	return word_of(rc, &why);
 }
 
+/* An endpoint without approval may have had some. */
+static int64_t
+waiting_of(struct ca *ca, int64_t now)
+{
+	struct fail ignored = {0};
+	int64_t open = 0;
+
+	if (ca->store != NULL)
+		(void)!store_pending_count(ca->store, &open, now, &ignored);
+	return open;
+}
+
 void
 pulse_take(struct pulse *p, struct ca *ca, int64_t now)
 {
@@ -73,6 +86,7 @@ pulse_take(struct pulse *p, struct ca *ca, int64_t now)
 	p->staged = staged_of(ca, now);
 	rc = ca->store != NULL ? store_state(ca->store, &store) : 0;
 	p->store = word_of(rc, &store);
+	p->waiting = rc == 0 ? waiting_of(ca, now) : 0;
 }
 
 bool
@@ -136,6 +150,7 @@ pulse_write(const struct settings *s, const char *program,
 	json_str(j, "store", p->store);
 	json_str(j, "issuer", p->issuer);
 	json_str(j, "staged", p->staged);
+	json_int(j, "waiting", p->waiting);
 	text = json_text(j, 0);
 	rc = replace(path, text, why);
 	free(text);
@@ -176,6 +191,7 @@ pulse_read(struct pulse *p, const struct settings *s, const char *program,
 	p->issuer = member(j, "issuer");
 	p->staged = json_str_of(j, "staged") != NULL ? member(j, "staged")
 	                                             : str_dup("ok");
+	p->waiting = json_int_of(j, "waiting", 0);
 	rc = 0;
 out:
 	json_free(j);

@@ -3,8 +3,9 @@
  *
  * run/health-NAME says what is wrong with the token, the store, the issuer and
  * the one staged, as that program sees them.  The issuer is "issuer-former"
- * while the active one's key is not usable and the one before it goes on.  health reads these files and so needs neither
- * token nor PIN.  They lie in the run folder because they mean nothing after
+ * while the active one's key is not usable and the one before it goes on.  It
+ * counts the requests that wait for approval, too.  health reads these files
+ * and so needs neither token, PIN nor store.  They lie in the run folder because they mean nothing after
  * a restart of the box and are not worth a write to its flash.
  */
 #ifndef MICROCA_PULSE_H
@@ -20,7 +21,8 @@
 struct pulse {
 	int64_t when; /* 0: there is no sign */
 	char *key, *store, *issuer;
-	char *staged; /* the issuer that is to come: its key */
+	char *staged;    /* the issuer that is to come: its key */
+	int64_t waiting; /* requests that wait for approval */
 };
 
 /* What is so now. */

@@ -5,6 +5,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/store/pending.h"
 #include "lib/web/pulse.h"
 
 #define DAY ((int64_t)86400)
@@ -137,9 +138,15 @@ issuers_organ(struct bytes *details, const char *program, const struct pulse *p)
 	return v;
 }
 
+/* What the programs agree on. */
+struct signs {
+	size_t used, living;
+	int64_t waiting;
+};
+
 static enum vitals
 program_vitals(struct bytes *details, const struct settings *s,
-    const char *program, int64_t now, bool *alive)
+    const char *program, int64_t now, struct signs *signs)
 {
 	struct pulse p;
 	struct fail why = {0};
@@ -147,18 +154,37 @@ program_vitals(struct bytes *details, const struct settings *s,
 
 	if (pulse_read(&p, s, program, &why) != 0 || p.when == 0 ||
 	    now - p.when > PULSE_OLD || p.when - now > PULSE_OLD) {
-		*alive = false;
 		/* Plain CGI programs live for one request only. */
 		if (!s->allow_cgi)
 			v = say(details, VITALS_DEGRADED, program,
 			    "is not running");
 	} else {
-		*alive = true;
+		signs->living++;
+		if (p.waiting > signs->waiting)
+			signs->waiting = p.waiting;
 		v = worse(organ(details, program, "token", p.key),
 		    worse(organ(details, program, "store", p.store),
 			issuers_organ(details, program, &p)));
 	}
 	pulse_free(&p);
+	return v;
+}
+
+/* Somebody has to decide, but nothing is wrong until there is no room. */
+static enum vitals
+waiting_vitals(struct bytes *details, int64_t waiting)
+{
+	bool full = waiting >= PENDING_MOST;
+	char *text;
+	enum vitals v;
+
+	if (waiting <= 0)
+		return VITALS_OK;
+	text = str_fmt("%lld %s%s", (long long)waiting,
+	    waiting == 1 ? "request waits" : "requests wait",
+	    full ? ", and no more are taken" : "");
+	v = say(details, full ? VITALS_DEGRADED : VITALS_OK, "approval", text);
+	free(text);
 	return v;
 }
 
@@ -168,21 +194,18 @@ programs_vitals(struct bytes *details, const struct settings *s, int64_t now)
 	static const char *const signers[] = {
 	    "simpleenroll", "simplereenroll", "serverkeygen"};
 	enum vitals v = VITALS_OK;
-	size_t used = 0, living = 0;
+	struct signs signs = {0};
 
 	for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
-		bool alive = false;
-
 		if (!in_use(s, signers[i]))
 			continue;
-		used++;
+		signs.used++;
 		v = worse(
-		    v, program_vitals(details, s, signers[i], now, &alive));
-		living += alive;
+		    v, program_vitals(details, s, signers[i], now, &signs));
 	}
-	if (used > 0 && living == 0 && !s->allow_cgi)
+	if (signs.used > 0 && signs.living == 0 && !s->allow_cgi)
 		v = VITALS_DOWN;
-	return v;
+	return worse(v, waiting_vitals(details, signs.waiting));
 }
 
 enum vitals

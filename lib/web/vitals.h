@@ -17,7 +17,8 @@ enum vitals {
 	VITALS_DOWN      /* nothing can be issued */
 };
 
-/* The verdict; one line for each thing wrong is appended to `details`. */
+/* The verdict; one line for each thing wrong is appended to `details`, and one
+ * that says how many requests wait for approval. */
 enum vitals vitals_of(struct bytes *details, const struct ca *ca, int64_t now);
 const char *vitals_word(enum vitals v); /* "ok", "degraded", "down" */
 

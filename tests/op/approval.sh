@@ -2,6 +2,8 @@
 # Manual approval (RFC 7030, 4.2.3): 202 until somebody approves, and then.
 # shellcheck source=tests/op/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/op/fcgi.sh
+. "$(dirname "$0")/fcgi.sh"
 ca_make pem
 leaf_make maker-ra2 maker "/CN=Line 2 RA" 2>/dev/null
 
@@ -223,6 +225,18 @@ is "one decided makes room" "$(ask maker-ra many4)" 202
 sed -i '$s/$/ approval_open = 4;/' "$CONF"
 csr many5 /CN=many5
 is "more, where the operator allows it" "$(ask maker-ra many5)" 202
+
+# ---- told to those who look after it
+open=$(sql "SELECT count(*) FROM pending WHERE state = 0")
+like "check counts those that wait" "$(admin check)" \
+	"^note: $open requests wait for approval: microca pending$"
+start simpleenroll
+ok "a program that runs tells health" wait_for 20 \
+	grep -q "\"waiting\":$open[,}]" "$T/run/health-simpleenroll"
+cgi health REQUEST_METHOD=GET REQUEST_URI=/health REMOTE_ADDR=127.0.0.1 \
+	</dev/null >/dev/null
+like "… and health tells" "$(cat "$T/body")" "^ok: approval: $open requests wait$"
+stop TERM
 
 # ---- time
 sqlite3 "$T/state/microca.db" "UPDATE pending SET expires = created

@@ -7,11 +7,13 @@ ca_make pem
 health() {
 	cgi health REQUEST_METHOD=GET REQUEST_URI=/health "$@" </dev/null
 }
-# A signing program's sign of life: sign PROGRAM AGE KEY STORE [ISSUER STAGED]
+# A signing program's sign of life:
+# sign PROGRAM AGE KEY STORE [ISSUER STAGED [WAITING]]
 sign() {
-	printf '{"program":"%s","pid":1,"when":%s,"key":"%s","store":"%s","issuer":"%s"%s}' \
+	printf '{"program":"%s","pid":1,"when":%s,"key":"%s","store":"%s","issuer":"%s"%s%s}' \
 		"$1" "$(($(date +%s) - $2))" "$3" "$4" "${5:-ok}" \
-		"${6:+,\"staged\":\"$6\"}" >"$T/run/health-$1"
+		"${6:+,\"staged\":\"$6\"}" "${7:+,\"waiting\":$7}" \
+		>"$T/run/health-$1"
 }
 signs() {
 	sign simpleenroll "$@"
@@ -48,6 +50,18 @@ signs 1 ok ok ok token-key
 is "the issuer to come has no key" "$(health) $(cat "$T/body")" "200 degraded"
 signs 1 ok ok issuer-key ok
 is "an issuer that is not the key's" "$(health) $(cat "$T/body")" "503 down"
+signs 1 ok ok ok ok 3
+is "requests that wait are no illness" "$(health) $(cat "$T/body")" "200 ok"
+health REMOTE_ADDR=127.0.0.1 >/dev/null
+is "the box itself sees how many" "$(cat "$T/body")" "ok
+ok: approval: 3 requests wait"
+signs 1 ok ok ok ok 10000
+health REMOTE_ADDR=127.0.0.1 >/dev/null
+is "until there is no room for more" "$(cat "$T/body")" "degraded
+degraded: approval: 10000 requests wait, and no more are taken"
+signs 40 ok ok ok ok 3
+health REMOTE_ADDR=127.0.0.1 >/dev/null
+is "an old sign counts nothing" "$(cat "$T/body")" ok
 signs 1 ok ok ok ok
 echo junk >"$T/state/issuers/junk.pem"
 is "an issuer's file that cannot be read" "$(health) $(cat "$T/body")" \
