@@ -141,16 +141,3 @@ hub_verdict_of(
 	free(own);
 	return verdict;
 }
-
-bool
-hub_exists_already(const struct json *error)
-{
-	const struct json *member = json_of(error, "errorCode");
-	char *code = member == NULL ? NULL : json_scalar(member);
-	bool exists =
-	    code != NULL && (strcmp(code, "DeviceAlreadyExists") == 0 ||
-				strcmp(code, "409001") == 0);
-
-	free(code);
-	return exists;
-}

@@ -29,7 +29,4 @@ enum hub_verdict {
 enum hub_verdict hub_verdict_of(
     int status, const char *code, const struct json *body, struct fail *why);
 
-/* Of one error of a bulk creation: is it that the device is there already? */
-bool hub_exists_already(const struct json *error);
-
 #endif
