@@ -2,10 +2,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/base/when.h"
 #include "lib/cloud/escape.h"
+#include "lib/cloud/guid.h"
 #include "lib/cloud/line.h"
 #include "lib/net/keep.h"
 #include "lib/wire/cert.h"
@@ -190,22 +190,6 @@ refused(const struct connector *c, const struct http_answer *answer,
 
 /* ---- certificate states -------------------------------------------------- */
 
-/* RFC 9562, 5.4. */
-static char *
-batch_id(void)
-{
-	uint8_t r[16];
-	char hex[33];
-
-	if (getrandom(r, sizeof(r), 0) != (ssize_t)sizeof(r))
-		abort();
-	r[6] = (uint8_t)((r[6] & 0x0f) | 0x40);
-	r[8] = (uint8_t)((r[8] & 0x3f) | 0x80);
-	hex_write(hex, (struct span){r, sizeof(r)}, false);
-	return str_fmt("%.8s-%.4s-%.4s-%.4s-%.12s", hex, hex + 8, hex + 12,
-	    hex + 16, hex + 20);
-}
-
 static int
 batch_tell(struct connector *c, struct cloud_result *results,
     const struct contract_batch *batch, struct fail *why)
@@ -231,16 +215,17 @@ batch_send(struct connector *c, struct cloud_result *results,
     const struct wanted *const *wanted, size_t n, struct fail *why)
 {
 	struct contract_batch *batch = mem_new(sizeof(*batch));
+	char id[GUID_LEN];
 	int rc;
 
+	guid_write(id);
 	batch->edge = c->cloud->edge;
-	batch->batch = batch_id();
+	batch->batch = id;
 	batch->sent = when_now();
 	batch->n = n;
 	for (size_t i = 0; i < n; i++)
 		batch->items[i] = *wanted[i]; /* borrowed */
 	rc = batch_tell(c, results, batch, why);
-	free(batch->batch);
 	free(batch);
 	return rc;
 }
@@ -299,7 +284,7 @@ look(struct connector *c, char **json, const char *path, struct fail *why)
 	*json = NULL;
 	if (rc == 0 && answer.status == 404 &&
 	    told(detail, sizeof(detail), &answer) &&
-	    strncmp(detail, "no-device:", 10) == 0) {
+	    strncmp(detail, "no_device:", 10) == 0) {
 		http_answer_free(&answer);
 		return 0;
 	}

@@ -137,23 +137,50 @@ static const struct {
 };
 #define STATUSES (sizeof(statuses) / sizeof(statuses[0]))
 
-/* Reason words as the contract spells them. */
+/* Reason words that have a code of the contract's, and back; others are spelled
+ * its way. */
+static const struct {
+	const char *reason, *code;
+	enum fail_kind kind;
+} codes[] = {
+    {"bad-item", "bad_item", FAIL_MALFORMED},
+    {"id-not-allowed", "id_not_allowed", FAIL_DENIED},
+    {"site-not-allowed", "site_not_allowed", FAIL_DENIED},
+    {"cloud-foreign", "foreign_identity", FAIL_DENIED},
+    {"cloud-id", "cloud_id", FAIL_DENIED},
+    {"cloud-size", "cloud_size", FAIL_DENIED},
+    {"cloud-tag", "cloud_tag", FAIL_DENIED},
+};
+#define CODES (sizeof(codes) / sizeof(codes[0]))
+
+static char *
+code_of(const char *reason)
+{
+	char *code;
+
+	for (size_t i = 0; i < CODES; i++)
+		if (strcmp(codes[i].reason, reason) == 0)
+			return str_dup(codes[i].code);
+	code = str_dup(reason);
+	for (char *p = code; *p != '\0'; p++)
+		if (*p == '-')
+			*p = '_';
+	return code;
+}
+
 static void
-code_add(struct json *j, const struct fail *why)
+code_add(struct json *j, const char *text, const struct fail *why)
 {
 	char *code;
 
 	if (why->kind == FAIL_NONE) {
 		json_none(j, "code");
-		json_none(j, "detail");
+		json_none(j, text);
 		return;
 	}
-	code = str_dup(why->reason);
-	for (char *p = code; *p != '\0'; p++)
-		if (*p == '-')
-			*p = '_';
+	code = code_of(why->reason);
 	json_str(j, "code", code);
-	json_str(j, "detail", why->text);
+	json_str(j, text, why->text);
 	free(code);
 }
 
@@ -171,7 +198,7 @@ result_write(const struct wanted *item, const struct cloud_result *result)
 		json_none(j, "seq");
 	text_add(j, "certSha256", item->current.sha256);
 	json_str(j, "status", statuses[result->outcome].word);
-	code_add(j, why);
+	code_add(j, "detail", why);
 	if (!done && result->outcome != CLOUD_REJECTED)
 		json_int(j, "retryAfter", why->retry > 0 ? why->retry : 60);
 	else
@@ -197,18 +224,6 @@ contract_results_write(
 	return text;
 }
 
-/* Codes that have a word of their own here. */
-static const struct {
-	const char *code;
-	enum fail_kind kind;
-	const char *reason;
-} codes[] = {
-    {"bad_item", FAIL_MALFORMED, "bad-item"},
-    {"id_not_allowed", FAIL_DENIED, "id-not-allowed"},
-    {"site_not_allowed", FAIL_DENIED, "site-not-allowed"},
-    {"foreign_identity", FAIL_DENIED, "foreign-identity"},
-};
-
 /* Another's text: what may stand in a line of our log. */
 static void
 said(char *out, size_t size, const char *code, const char *detail)
@@ -232,7 +247,7 @@ rejected(struct cloud_result *r, const char *code, const char *text)
 	enum fail_kind kind = FAIL_DENIED;
 	const char *reason = "cloud-refused";
 
-	for (size_t i = 0; i < sizeof(codes) / sizeof(codes[0]); i++)
+	for (size_t i = 0; i < CODES; i++)
 		if (code != NULL && strcmp(codes[i].code, code) == 0) {
 			kind = codes[i].kind;
 			reason = codes[i].reason;
@@ -344,8 +359,7 @@ contract_error_write(const struct fail *why, const char *request)
 	struct json *j = json_new_object(), *error = json_new_object();
 	char *text;
 
-	json_str(error, "code", why->reason);
-	json_str(error, "message", why->text);
+	code_add(error, "message", why);
 	if (request != NULL && *request != '\0')
 		json_str(error, "request", request);
 	json_add(j, "error", error);

@@ -46,7 +46,7 @@ char *contract_results_write(
 /*
  * What is missing or not understood is CLOUD_UNKNOWN.  Of the others `why` says
  * FAIL_BUSY "cloud-deferred" with its retry, or FAIL_DENIED "id-not-allowed",
- * "site-not-allowed", "foreign-identity", "cloud-refused" or FAIL_MALFORMED
+ * "site-not-allowed", the words of hub_apply(), "cloud-refused" or FAIL_MALFORMED
  * "bad-item" with the connector's own words.  Fails, all CLOUD_UNKNOWN:
  * FAIL_MALFORMED "json", "schema".
  */
