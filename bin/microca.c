@@ -57,6 +57,13 @@ static const struct command commands[] = {
 	"list issued certificates"},
     {"show", show_run, "[--pem | --chain | --json] [-o FILE] SERIAL",
 	"show one certificate, or export it"},
+    {"cloud", cloud_run,
+	"status [--json]\n"
+	"       microca [-c FILE] cloud retry [DEVICE...]\n"
+	"       microca [-c FILE] cloud drop --text WHY DEVICE...\n"
+	"       microca [-c FILE] cloud reconcile [--repair] [--force] "
+	"[--json] [DEVICE...]",
+	"what the cloud is told of devices' certificates, and was"},
     {"check", check_run, "[--config]",
 	"test files, token, chain, profiles and store"},
     {"import-appviewx", import_run, "[-o FOLDER] CONFIG APICONFIG",

@@ -35,9 +35,9 @@ struct command {
 	const char *help;  /* one line */
 };
 
-command_run approve_run, check_run, csr_run, deny_run, httpd_run, import_run,
-    init_run, install_run, issue_run, issuers_run, list_run, pending_run,
-    revoke_run, secret_run, show_run;
+command_run approve_run, check_run, cloud_run, csr_run, deny_run, httpd_run,
+    import_run, init_run, install_run, issue_run, issuers_run, list_run,
+    pending_run, revoke_run, secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -141,6 +141,9 @@ MUST_CHECK int own_csr(
     struct tool *tool, const char *name, struct output *out, struct fail *why);
 MUST_CHECK int own_install(struct tool *tool, const char *name,
     const STACK_OF(X509) * certs, struct fail *why);
+
+/* ---- cloud_reconcile.c ---- */
+command_run cloud_reconcile;
 
 /* ---- record.c: what `list` and `show` say of a certificate ---- */
 /* "good", "expired", "revoked", "held" at `now`; static. */
