@@ -19,11 +19,17 @@ ca_held(const struct grant *grant)
 }
 
 /* An own certificate's owner may be the registration authority of many, so
- * what such a client has open is counted on its own account. */
-static const char *
+ * what such a client has open is counted on its own account.  The caller
+ * frees. */
+static char *
 holder_of(const struct grant *g)
 {
-	return g->own_client ? g->requester : g->owner;
+	char hex[HEX_LEN];
+
+	if (!g->own_client)
+		return str_dup(g->owner);
+	hex_write(hex, (struct span){g->client_identity, SHA256_LEN}, false);
+	return str_fmt("own:%s", hex);
 }
 
 static void
@@ -38,7 +44,7 @@ asked_fill(struct pending *p, const struct grant *g)
 	p->operation = str_dup(g->operation);
 	p->profile = str_dup(g->profile->name);
 	p->requester = str_dup(g->requester);
-	p->holder = str_dup(holder_of(g));
+	p->holder = holder_of(g);
 	p->subject = name_text(g->subject);
 	p->san = g->san != NULL ? san_text(g->san) : NULL;
 	p->peer = str_dup(g->peer);

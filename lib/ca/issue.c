@@ -153,7 +153,7 @@ ca_request_key(uint8_t key[SHA256_LEN], const struct grant *g)
 	if (g->secret != 0)
 		bytes_addf(&b, "secret %lld", (long long)g->secret);
 	else if (g->has_client)
-		bytes_add(&b, g->client_sha256, SHA256_LEN);
+		bytes_add(&b, g->client_identity, SHA256_LEN);
 	else
 		bytes_add(&b, g->requester, strlen(g->requester) + 1);
 	bytes_add(&b, g->csr->sha256, SHA256_LEN);

@@ -32,8 +32,8 @@ MUST_CHECK int ca_certify(struct cert **cert, struct ca *ca,
 MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,
     const struct grant *grant, struct fail *why);
 
-/* Endpoint, operation, client or secret, CSR: the same request has the same
- * answer, and the same row while it waits for approval. */
+/* Endpoint, operation, whose client certificate or which secret, CSR: the same
+ * request has the same answer, and the same row while it waits for approval. */
 void ca_request_key(uint8_t key[SHA256_LEN], const struct grant *grant);
 
 /* How the store is to judge it; borrows from the grant. */

@@ -170,6 +170,26 @@ device_ok(struct grant *grant, struct fail *why)
 	return 0;
 }
 
+/* Issuer and subject are a foreign client's owner; an own certificate's may
+ * hold the names of many, so its own name counts, too. */
+static void
+client_identity(uint8_t out[SHA256_LEN], const struct identity *who)
+{
+	struct bytes text = {0};
+	uint8_t name[SHA256_LEN];
+
+	bytes_add(&text, who->owner, strlen(who->owner) + 1);
+	if (who->own) {
+		if (X509_NAME_entry_count(who->subject) > 0)
+			name_hash(name, who->subject);
+		else
+			san_hash(name, who->san);
+		bytes_add(&text, name, sizeof(name));
+	}
+	sha256(out, span_of(&text));
+	bytes_free(&text);
+}
+
 /* Who, from where and with what, for the record. */
 static struct grant *
 grant_new(const struct identity *who, const struct request *rq,
@@ -192,6 +212,7 @@ grant_new(const struct identity *who, const struct request *rq,
 	grant->has_client = rq->client_cert.len > 0 && who->secret == 0;
 	grant->own_client = who->own;
 	memcpy(grant->client_sha256, who->sha256, SHA256_LEN);
+	client_identity(grant->client_identity, who);
 	return grant;
 }
 

@@ -42,8 +42,10 @@ struct grant {
 	char *request, *operation, *endpoint, *peer;
 	uint8_t client_sha256[SHA256_LEN];
 	bool has_client, own_client; /* shown; and one of ours */
-	int64_t secret;              /* id of the one-time secret; 0: none */
-	bool secret_used;            /* … for an earlier answer */
+	/* Whose certificate that is: its next one's is the same. */
+	uint8_t client_identity[SHA256_LEN];
+	int64_t secret;   /* id of the one-time secret; 0: none */
+	bool secret_used; /* … for an earlier answer */
 };
 
 /*

@@ -199,6 +199,28 @@ got=$(ask dev dev5 always simplereenroll)
 refused "approved, but its certificate was revoked since" "$got" 403 \
 	client-revoked
 
+# ---- a client is its name, not its certificate: that is renewed meanwhile
+enrol box /CN=box
+csr box2 /CN=box
+is "a renewal waits" "$(ask box box2 always simplereenroll)" 202
+csr box3 /CN=box
+is "… another comes first" "$(ask box box3 hold simplereenroll)" 200
+certs | openssl x509 -out "$T/box3.pem"
+is "with the new certificate the same request waits on" \
+	"$(ask box3 box2 always simplereenroll) \
+$(admin pending --json "$(sha box2)" | jq length)" "202 1"
+admin approve --yes "$(sha box2)" >/dev/null
+is "… until it is approved" "$(ask box3 box2 always simplereenroll)" 200
+cp "$T/body" "$T/first"
+is "and may be fetched with the old one" \
+	"$(ask box box2 always simplereenroll)" 200
+ok "… the same" cmp "$T/first" "$T/body"
+leaf_make maker-ra-new maker "/CN=Line 1 RA" 2>/dev/null
+csr fresh /CN=fresh
+is "a manufacturer's client waits" "$(ask maker-ra fresh)" 202
+admin approve --yes "$(sha fresh)" >/dev/null
+is "… and fetches with its next certificate" "$(ask maker-ra-new fresh)" 200
+
 # ---- who would be refused does not wait
 csr taken /CN=dev-a
 before_refusal
