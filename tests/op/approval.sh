@@ -254,7 +254,7 @@ like "check counts those that wait" "$(admin check)" \
 	"^note: $open requests wait for approval: microca pending$"
 start simpleenroll
 ok "a program that runs tells health" wait_for 20 \
-	grep -q "\"waiting\":$open[,}]" "$T/run/health-simpleenroll"
+	grep -q "\"waiting\":${open}[,}]" "$T/run/health-simpleenroll"
 cgi health REQUEST_METHOD=GET REQUEST_URI=/health REMOTE_ADDR=127.0.0.1 \
 	</dev/null >/dev/null
 like "… and health tells" "$(cat "$T/body")" "^ok: approval: $open requests wait$"
