@@ -11,7 +11,7 @@ for p in cgi-bin/*.c; do
 	p=$(basename "$p" .c)
 	ok "$p has a page" test -s "man/$p.8"
 done
-for p in microca.8 microca.conf.5 profiles.conf.5 est-client.1 \
+for p in microca.8 microca-upload.8 microca.conf.5 profiles.conf.5 est-client.1 \
 	est-client.conf.5; do
 	ok "$p exists" test -s "man/$p"
 done
