@@ -1,0 +1,239 @@
+/*
+ * fill - certificates of devices put into a store, many at once.
+ *
+ *	fill STORE issue PREFIX FIRST COUNT    one more for each device
+ *	fill STORE revoke PREFIX FIRST COUNT   the newest of each
+ *
+ * STORE is sqlite:PATH, and made when it is not there; devices are called
+ * PREFIX00001 and so on.  Rows are what an issuance writes, with the outbox's;
+ * a thousand in one transaction, which no issuance would do.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+#include <openssl/rand.h>
+#include <openssl/x509.h>
+
+#include "lib/base/when.h"
+#include "lib/store/internal.h"
+#include "lib/store/rows.h"
+#include "lib/wire/cert.h"
+
+#define BATCH 1000
+#define LIFE (90 * 86400)
+
+static void
+die(const char *what, const struct fail *why)
+{
+	(void)fprintf(
+	    stderr, "fill: %s: %s (%s)\n", what, why->text, why->cause);
+	exit(1);
+}
+
+static void
+must(bool ok, const char *what)
+{
+	if (ok)
+		return;
+	(void)fprintf(stderr, "fill: cannot %s\n", what);
+	exit(1);
+}
+
+/* One key for the CA and its devices: what matters are names and times. */
+static X509 *
+template_make(EVP_PKEY *key)
+{
+	X509 *x509 = X509_new();
+
+	must(
+	    X509_set_version(x509, 2) == 1 &&
+		X509_NAME_add_entry_by_txt(X509_get_issuer_name(x509), "CN",
+		    MBSTRING_ASC, (const uint8_t *)"Fill CA", -1, -1, 0) == 1 &&
+		X509_set_pubkey(x509, key) == 1,
+	    "make a certificate");
+	return x509;
+}
+
+static void
+digest(uint8_t out[SHA256_LEN], const char *what, const char *of)
+{
+	char *text = str_fmt("%s %s", what, of);
+
+	sha256(out, span_str(text));
+	free(text);
+}
+
+static void
+cert_make(struct record *r, X509 *x509, EVP_PKEY *key, const char *device,
+    int64_t now)
+{
+	uint8_t serial[16];
+	char hex[2 * sizeof(serial) + 1];
+	BIGNUM *bn;
+	X509_NAME *name = X509_NAME_new();
+
+	must(RAND_bytes(serial, sizeof(serial)) == 1, "have random numbers");
+	serial[0] &= 0x7f;
+	serial[0] |= 0x40;
+	bn = BN_bin2bn(serial, sizeof(serial), NULL);
+	must(BN_to_ASN1_INTEGER(bn, X509_get_serialNumber(x509)) != NULL &&
+		 X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+		     (const uint8_t *)device, -1, -1, 0) == 1 &&
+		 X509_set_subject_name(x509, name) == 1 &&
+		 cert_time_set(X509_getm_notBefore(x509), now) &&
+		 cert_time_set(X509_getm_notAfter(x509), now + LIFE) &&
+		 X509_sign(x509, key, EVP_sha256()) > 0,
+	    "sign");
+	hex_write(hex, (struct span){serial, sizeof(serial)}, true);
+	r->serial = str_dup(hex);
+	cert_der_add(&r->der, x509);
+	BN_free(bn);
+	X509_NAME_free(name);
+}
+
+static void
+record_make(struct record *r, X509 *x509, EVP_PKEY *key, const char *device)
+{
+	int64_t now = when_now();
+
+	memset(r, 0, sizeof(*r));
+	cert_make(r, x509, key, device, now);
+	r->issuer = str_dup("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c");
+	r->subject = str_fmt("CN=%s", device);
+	r->profile = str_dup("device");
+	r->endpoint = str_dup("device");
+	r->operation = str_dup("simpleenroll");
+	r->requester = str_dup("fill");
+	r->owner = str_dup(device);
+	r->device = str_dup(device);
+	sha256(r->sha256, span_of(&r->der));
+	digest(r->spki_sha256, "key", r->serial);
+	digest(r->csr_sha256, "csr", r->serial);
+	digest(r->subject_hash, "subject", device);
+	digest(r->request_key, "request", r->serial);
+	r->issued = r->not_before = now;
+	r->not_after = now + LIFE;
+}
+
+static int
+row_add(struct conn *c, const struct record *r, int64_t id, struct fail *why)
+{
+	char sha[2 * SHA256_LEN + 1];
+	const struct audit entry = {.event = "issue",
+	    .operation = r->operation,
+	    .requester = r->requester,
+	    .subject = r->subject,
+	    .serial = r->serial,
+	    .cert_sha256 = sha};
+	int64_t now_us = when_now_us();
+	char *text;
+	bool row;
+	int rc = -1;
+
+	hex_write(sha, (struct span){r->sha256, SHA256_LEN}, false);
+	text = audit_text(&entry, now_us);
+	if (db_query(c, SQL_CERT_DEVICE_LAST, &row,
+		VALUES(value_text(r->device)), why) == 0 &&
+	    record_insert(c, r, id, why) == 0 &&
+	    audit_add(c, &entry, text, now_us, why) == 0)
+		rc = outbox_add(c, row ? OUTBOX_RENEWED : OUTBOX_ENROLLED, r,
+		    id, now_us, why);
+	free(text);
+	return rc;
+}
+
+static int64_t
+last_id(struct conn *c)
+{
+	struct fail why = {0};
+	bool row;
+
+	if (db_query(c, SQL_CERT_LAST, &row, NULL, 0, &why) != 0)
+		die("last", &why);
+	return row ? db_number(c, SQL_CERT_LAST, 0) : 0;
+}
+
+static void
+batch(struct store *store, X509 *x509, EVP_PKEY *key, const char *prefix,
+    long first, long count)
+{
+	struct fail why = {0};
+	struct conn *c;
+	int64_t id;
+
+	if (db_begin(&c, store->db, DB_WRITE, &why) != 0)
+		die("begin", &why);
+	id = last_id(c);
+	for (long i = first; i < first + count; i++) {
+		char *device = str_fmt("%s%05ld", prefix, i);
+		struct record r;
+
+		record_make(&r, x509, key, device);
+		if (row_add(c, &r, ++id, &why) != 0)
+			die(device, &why);
+		record_free(&r);
+		free(device);
+	}
+	if (db_commit(c, true, &why) != 0)
+		die("commit", &why);
+}
+
+static void
+issue_all(struct store *store, const char *prefix, long first, long count)
+{
+	EVP_PKEY *key = EVP_EC_gen("P-256");
+	X509 *x509 = template_make(key);
+
+	for (long i = 0; i < count; i += BATCH)
+		batch(store, x509, key, prefix, first + i,
+		    count - i < BATCH ? count - i : BATCH);
+	X509_free(x509);
+	EVP_PKEY_free(key);
+}
+
+static void
+revoke_all(struct store *store, const char *prefix, long first, long count)
+{
+	struct outbox_page *page = mem_new(sizeof(*page));
+	struct fail why = {0};
+
+	for (long i = first; i < first + count; i++) {
+		char *device = str_fmt("%s%05ld", prefix, i);
+		struct audit entry = {.event = "revoke", .requester = "fill"};
+		bool changed;
+
+		if (store_device_find(store, page, device, when_now(), &why) !=
+		    0)
+			die(device, &why);
+		must(page->n == 1, device);
+		entry.serial = page->item[0].newest.serial;
+		if (store_revoke(store, &changed, entry.serial,
+			REASON_KEY_COMPROMISE, when_now(), &entry, &why) != 0)
+			die(device, &why);
+		outbox_page_free(page);
+		free(device);
+	}
+	free(page);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct fail why = {0};
+	struct store *store;
+
+	if (argc != 6 ||
+	    (strcmp(argv[2], "issue") != 0 && strcmp(argv[2], "revoke") != 0)) {
+		(void)fprintf(stderr,
+		    "usage: fill STORE (issue | revoke) PREFIX FIRST COUNT\n");
+		return 2;
+	}
+	if (store_open(&store, argv[1], true, 2, 0, &why) != 0)
+		die(argv[1], &why);
+	(strcmp(argv[2], "issue") == 0 ? issue_all : revoke_all)(
+	    store, argv[3], atol(argv[4]), atol(argv[5]));
+	store_free(store);
+	return 0;
+}
