@@ -58,6 +58,18 @@ issuers_say(const struct issuers_tell *tell, const struct issuer *issuer,
 	return tell->tell(tell->arg, issuer->authority->issuer, text, why);
 }
 
+int
+issuers_said(
+    const struct issuers_tell *tell, const struct issuer *issuer, int rc)
+{
+	struct fail ignored = {0};
+
+	if (rc != 0)
+		(void)!issuers_say(
+		    tell, issuer, "intermediate, that failed", &ignored);
+	return rc;
+}
+
 char *
 issuer_path(const struct issuer *issuer, const char *folder)
 {

@@ -23,6 +23,10 @@ void issuers_add_folder(struct issuers *all, const char *folder);
 MUST_CHECK int issuers_say(const struct issuers_tell *tell,
     const struct issuer *issuer, const char *text, struct fail *why);
 
+/* What was told and not done is told, too: `rc` again. */
+int issuers_said(
+    const struct issuers_tell *tell, const struct issuer *issuer, int rc);
+
 /* "20261123233000Z-0123456789abcdef.pem" in there: begin and fingerprint.  The
  * caller frees. */
 char *issuer_path(const struct issuer *issuer, const char *folder);

@@ -115,22 +115,31 @@ tell_begin(const struct issuer_wish *wish, const struct issuer *fresh,
 	return issuers_say(&wish->tell, fresh, text, why);
 }
 
-/* Tell, publish with it, then keep it. */
+/* Publish with it, then keep it. */
 static int
 keep(const struct settings *s, const struct issuers *present,
-    const struct issuer_wish *wish, struct issuer *fresh, int64_t now,
-    struct fail *why)
+    struct issuer *fresh, int64_t now, struct fail *why)
 {
 	struct issuers all = {0};
 	int rc = -1;
 
 	joined(&all, present, fresh);
-	if (tell_begin(wish, fresh, now, why) == 0 &&
-	    issuers_publish(s, &all, now, why) == 0 &&
+	if (issuers_publish(s, &all, now, why) == 0 &&
 	    keys_pin(s, present, fresh, why) == 0)
 		rc = issuer_write(fresh, why);
 	free(all.item);
 	return rc;
+}
+
+static int
+tell_and_keep(const struct settings *s, const struct issuers *present,
+    const struct issuer_wish *wish, struct issuer *fresh, int64_t now,
+    struct fail *why)
+{
+	if (tell_begin(wish, fresh, now, why) != 0)
+		return -1;
+	return issuers_said(
+	    &wish->tell, fresh, keep(s, present, fresh, now, why));
 }
 
 /* Borrows from `wish` but authority, extra and path. */
@@ -177,10 +186,11 @@ again(const struct settings *s, const struct issuers *present,
 		    activation(s, present, wish, old->authority, now);
 	*activate = moved.activate;
 	if (moved.activate != old->activate)
-		return keep(s, present, wish, &moved, now, why);
+		return tell_and_keep(s, present, wish, &moved, now, why);
 	if (tell_begin(wish, old, now, why) != 0)
 		return -1;
-	return issuers_publish(s, present, now, why);
+	return issuers_said(
+	    &wish->tell, old, issuers_publish(s, present, now, why));
 }
 
 static int
@@ -204,7 +214,7 @@ stage(const struct settings *s, const struct issuer_wish *wish, int64_t now,
 	    room_ok(present, fresh.activate, now, why) != 0)
 		goto out;
 	*activate = fresh.activate;
-	rc = keep(s, present, wish, &fresh, now, why);
+	rc = tell_and_keep(s, present, wish, &fresh, now, why);
 out:
 	fresh_free(&fresh);
 	issuers_free(present);

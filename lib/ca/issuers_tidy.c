@@ -68,7 +68,8 @@ bring_back(size_t *back, const struct tidy *t)
 		rc = issuers_say(t->tell, past->item[i],
 		    "intermediate, not past its end, is back", t->why);
 		if (rc == 0)
-			rc = move(past->item[i], folder, t->why);
+			rc = issuers_said(t->tell, past->item[i],
+			    move(past->item[i], folder, t->why));
 		*back += rc == 0;
 	}
 	issuers_free(past);
@@ -170,8 +171,12 @@ promote(struct promoted *promoted, const struct tidy *t)
 		promoted->dropped += leaves[i];
 	}
 	rc = promoted_say(promoted, t, all, leaves);
-	if (rc == 0)
+	if (rc == 0) {
 		rc = drop_those(t, all, leaves, over);
+		for (size_t i = 0; i < all->n; i++)
+			if (leaves[i])
+				(void)issuers_said(t->tell, all->item[i], rc);
+	}
 	free(over);
 	free(leaves);
 	issuers_free(all);
@@ -241,7 +246,7 @@ drop(const struct tidy *t, const char *which)
 		rc = issuers_say(
 		    t->tell, x, "intermediate, staged, is dropped", t->why);
 	if (rc == 0)
-		rc = drop_those(t, all, leaves, NULL);
+		rc = issuers_said(t->tell, x, drop_those(t, all, leaves, NULL));
 	free(leaves);
 	issuers_free(all);
 	return rc;

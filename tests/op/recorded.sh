@@ -71,6 +71,31 @@ lost "one that issues at once" admin install --activate now \
 admin install --activate now intermediate "$T/next.pem" "$T/root.pem" \
 	>/dev/null || bail "install"
 cp "$T/public/chain.pem" "$T/chain.now"
+
+# ---- what is recorded and then fails is recorded as that
+told() { # the last rows' texts, the newest first
+	sql "SELECT record FROM audit WHERE event = 'install'
+		ORDER BY seq DESC LIMIT 2" | jq -r .text | tr '\n' '|'
+}
+kept >"$T/before"
+chmod 500 "$T/public"
+admin install intermediate "$T/third.pem" "$T/root.pem" >/dev/null 2>"$T/err"
+is "what cannot be published is not staged" "$?" 1
+chmod 700 "$T/public"
+kept >"$T/after"
+ok "… nothing has changed" cmp "$T/before" "$T/after"
+like "… and the audit knows" "$(told)" \
+	'^intermediate, that failed\|intermediate, active from 20'
+admin install intermediate "$T/third.pem" "$T/root.pem" >/dev/null ||
+	bail "install"
+chmod 500 "$T/state/issuers"
+admin issuers drop "$(serial third)" >/dev/null 2>"$T/err"
+is "what cannot be removed is not dropped" "$?" 1
+chmod 700 "$T/state/issuers"
+like "… and the audit knows" "$(told)" \
+	'^intermediate, that failed\|intermediate, staged, is dropped'
+ok "… it is dropped then" admin issuers drop "$(serial third)"
+
 cat "$T/ca.pem" "$T/next.pem" "$T/root.pem" >"$T/public/chain.pem"
 lost "what has become active" admin issuers promote
 is "recorded, it is told" "$(admin issuers promote)" \
