@@ -36,13 +36,20 @@ status_exit(const struct view *v)
 }
 
 static void
+line(struct bytes *out, const char *label, const char *value)
+{
+	if (value != NULL && *value != '\0')
+		bytes_addf(out, "%-18s%s\n", label, value);
+}
+
+static void
 ago(struct bytes *out, const char *label, int64_t when, int64_t now)
 {
 	char text[WHEN_LEN];
 	int64_t s = now - when;
 
 	if (when == 0) {
-		view_line(out, label, "never");
+		line(out, label, "never");
 		return;
 	}
 	when_write(text, when);
@@ -78,7 +85,7 @@ status_text(struct bytes *out, const struct view *v)
 	    "mode:", mode_words[v->settings->cloud.mode],
 	    place_of(v->settings) != NULL ? ", " : "",
 	    place_of(v->settings) != NULL ? place_of(v->settings) : "");
-	view_line(out, "edge:", v->settings->cloud.edge);
+	line(out, "edge:", v->settings->cloud.edge);
 	number(out, "to be told:", v->outbox.open);
 	if (v->outbox.oldest != 0)
 		ago(out, "oldest:", v->outbox.oldest, v->now);
@@ -86,13 +93,13 @@ status_text(struct bytes *out, const struct view *v)
 	number(out, "dead letters:", v->outbox.dead);
 	ago(out, "last run:", t->last_run, v->now);
 	if (t->last_run != 0)
-		view_line(out, "it ended:", run_result_word(t->result));
+		line(out, "it ended:", run_result_word(t->result));
 	ago(out, "last success:", t->last_success, v->now);
 	if (t->error_time == 0)
 		return;
 	ago(out, "last error:", t->error_time, v->now);
-	view_line(out, "", t->error_text);
-	view_line(out, "", t->error_cause);
+	line(out, "", t->error_text);
+	line(out, "", t->error_cause);
 }
 
 static int

@@ -173,7 +173,9 @@ page_settle(struct run *run, bool ended, struct fail *why)
 			rc = superseded(run, r, run->page.item[i].device, why);
 		if (rc != 0)
 			break;
-		count(&run->report->devices, r->outcome);
+		/* What the run's end left untouched was not tried. */
+		if (!ended || r->outcome != CLOUD_DEFERRED)
+			count(&run->report->devices, r->outcome);
 		if (r->outcome > CLOUD_SUPERSEDED && !ended)
 			remember(run, &r->why);
 		if (settled_of(&settled[n], &entry[n], run, i, ended, now))
