@@ -62,6 +62,19 @@ hub_token(struct hub *hub, struct fail *why)
 
 /* ---- reading ------------------------------------------------------------- */
 
+static int
+read_device(struct hub_device *device, const struct json *json, bool twin,
+    const char *id, struct fail *why)
+{
+	if ((twin ? hub_twin_read(device, json, why)
+		  : hub_identity_read(device, json, why)) != 0)
+		return -1;
+	return strcmp(device->id, id) == 0
+	           ? 0
+	           : fail(why, FAIL_BUSY, "cloud-answer",
+			 "the hub answers with another device");
+}
+
 /* The twin tells all; without twins the identity has to. */
 int
 hub_find(struct hub *hub, struct hub_device *device, bool *found,
@@ -78,8 +91,7 @@ hub_find(struct hub *hub, struct hub_device *device, bool *found,
 	*device = (struct hub_device){0};
 	*found = rc == 0 && reply.verdict == HUB_OK;
 	if (*found)
-		rc = twin ? hub_twin_read(device, reply.json, why)
-		          : hub_identity_read(device, reply.json, why);
+		rc = read_device(device, reply.json, twin, id, why);
 	else if (rc == 0 && reply.verdict != HUB_ABSENT)
 		rc = -1;
 	if (rc != 0) {

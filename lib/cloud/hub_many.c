@@ -72,6 +72,8 @@ bulk_send(struct bulk *bulk, struct hub *hub, struct fail *why)
 	const struct json *errors;
 	int rc = hub_send(&reply, hub, &call, why);
 
+	if (rc != 0)
+		memset(bulk->made, 0, sizeof(bulk->made));
 	/* It needs the right to delete, too: one by one does without. */
 	if (rc != 0 && why->kind == FAIL_DENIED &&
 	    strcmp(why->reason, "cloud-auth") == 0) {
