@@ -54,7 +54,8 @@ wrong(struct fail *why)
 static void
 runs_add_up_and_come_back(void **state)
 {
-	const struct tally_devices first = {5, 4, 3, 2, 0}, second = {1};
+	const struct tally_devices first = {5, 4, 3, 2, 0},
+				   second = {1, 0, 0, 0, 0};
 	struct fail none = {0}, why;
 	struct tally t;
 
