@@ -9,6 +9,10 @@ for word in $(grep -rhozE 'fail\([a-z&*>-]*why,[[:space:]]*FAIL_(MALFORMED|ANONY
 	# These name files or settings: operators meet them, not requesters.
 	cert | duration | size | time | json | reason | locked | key-exists | revoked) continue ;;
 	esac
-	ok "$word" grep -q "\`$word\`" docs/refusals.md docs/upstream.md
+	ok "$word" grep -q "\`$word\`" docs/refusals.md docs/upstream.md docs/azure.md
+done
+# Those of the cloud stand in tables, too.
+for word in $(grep -rhoE '"cloud-[a-z]+"' lib bin cgi-bin | tr -d '"' | sort -u); do
+	ok "$word" grep -q "^| \`$word\` " docs/azure.md
 done
 done_testing
