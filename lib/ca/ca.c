@@ -195,24 +195,6 @@ open_key(struct ca *ca, struct ca *old, struct fail *why)
 	return 0;
 }
 
-/* Only where a secret opens anything. */
-static int
-open_attempts(struct ca *ca, struct fail *why)
-{
-	const struct endpoint *all = ca->settings->endpoints.item;
-	char *path = NULL;
-	int rc = 0;
-
-	for (size_t i = 0; i < ca->settings->endpoints.n; i++)
-		if (path == NULL &&
-		    (all[i].auth == AUTH_SECRET || all[i].auth == AUTH_EITHER))
-			path = file_path(ca->settings->state, "attempts");
-	if (path != NULL)
-		rc = attempts_open(&ca->attempts, path, why);
-	free(path);
-	return rc;
-}
-
 static int
 open_all(struct ca *ca, struct ca *old, struct fail *why)
 {
@@ -220,8 +202,7 @@ open_all(struct ca *ca, struct ca *old, struct fail *why)
 	if ((ca->need & CA_KEY) != 0 &&
 	    (profiles_fit(ca, why) != 0 ||
 		identity_cache_new(
-		    &ca->identities, ca->settings, ca->issuers, why) != 0 ||
-		open_attempts(ca, why) != 0))
+		    &ca->identities, ca->settings, ca->issuers, why) != 0))
 		return -1;
 	if ((ca->need & CA_STORE) != 0) {
 		if (records_open(&ca->records,
@@ -233,6 +214,26 @@ open_all(struct ca *ca, struct ca *old, struct fail *why)
 	if ((ca->need & CA_KEY) != 0)
 		return open_key(ca, old, why);
 	return 0;
+}
+
+int
+ca_attempts(struct attempts **attempts, struct ca *ca, struct fail *why)
+{
+	char *path = file_path(ca->settings->state, "attempts");
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&ca->lock);
+	if (ca->attempts == NULL)
+		rc = attempts_open(&ca->attempts, path, why);
+	*attempts = ca->attempts;
+	(void)pthread_mutex_unlock(&ca->lock);
+	free(path);
+	if (rc == 0)
+		return 0;
+	fail_hide(why, "secrets cannot be taken now");
+	why->kind = FAIL_BUSY;
+	why->reason = "attempts";
+	return fail_retry(why, RETRY_SECONDS);
 }
 
 int

@@ -43,7 +43,8 @@ struct ca {
 	struct fail issuers_why;   /* why it is NULL */
 	struct signer *signer;     /* of each of `issuers` */
 	struct identity_cache *identities; /* NULL without CA_KEY */
-	struct attempts *attempts; /* NULL when no endpoint takes secrets */
+	struct attempts *attempts; /* NULL until a secret is shown: under the
+	                              lock, see ca_attempts() */
 	struct key *key;           /* ca.key's; shared; NULL without CA_KEY */
 	struct store *store;       /* shared; NULL without CA_STORE */
 	struct slots *slots;       /* shared; NULL without CA_KEY */
@@ -86,6 +87,11 @@ MUST_CHECK int ca_signer(
  */
 MUST_CHECK int ca_key_ok(
     EVP_PKEY **public, struct ca *ca, struct signer *signer, struct fail *why);
+/* The counts of wrong secrets (attempts.h), opened when they are wanted for the
+ * first time: no other request depends on them.  Borrowed.  FAIL_BUSY
+ * "attempts". */
+MUST_CHECK int ca_attempts(
+    struct attempts **attempts, struct ca *ca, struct fail *why);
 /* The active generation's chain at `now`, whatever its key; NULL: none. */
 const struct authority *ca_authority(const struct ca *ca, int64_t now);
 

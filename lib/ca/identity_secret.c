@@ -170,15 +170,18 @@ identity_secret(struct identity **who, struct ca *ca, const struct request *rq,
 	const struct allow *rule = rule_of(rq->endpoint);
 	const char *name = rq->basic.name;
 	int64_t now = when_now();
+	struct attempts *attempts;
 	struct secret s = {0};
 	int rc = -1;
 
 	if (rq->basic.state == BASIC_NONE || rule == NULL)
 		return nothing_shown(why);
-	if (ca->store == NULL || ca->attempts == NULL)
+	if (ca->store == NULL)
 		return fail(why, FAIL_BUSY, "db-missing",
 		    "secrets cannot be looked up now");
-	if (attempts_ok(ca->attempts, name, rq->peer, now, why) != 0)
+	if (ca_attempts(&attempts, ca, why) != 0)
+		return -1;
+	if (attempts_ok(attempts, name, rq->peer, now, why) != 0)
 		return fail_cause(why, "device %s", name_shown(rq));
 	if (rq->basic.state == BASIC_BAD)
 		(void)wrong(rq, why, "not one name and password");
@@ -187,7 +190,7 @@ identity_secret(struct identity **who, struct ca *ca, const struct request *rq,
 	if (rc == 0)
 		rc = identity_make(who, &s, rule, why);
 	else if (why->kind == FAIL_ANONYMOUS)
-		attempts_count(ca->attempts, name, rq->peer, now);
+		attempts_count(attempts, name, rq->peer, now);
 	secret_free(&s);
 	return rc;
 }

@@ -18,7 +18,7 @@
 
 /*
  * Fails: FAIL_ANONYMOUS "auth-none" (nothing shown), "auth"; FAIL_LIMIT
- * "auth-limit"; and what the store says.
+ * "auth-limit"; FAIL_BUSY "attempts"; and what the store says.
  */
 MUST_CHECK int identity_secret(struct identity **who, struct ca *ca,
     const struct request *rq, struct fail *why);

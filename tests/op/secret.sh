@@ -276,6 +276,24 @@ is "thirty from one /64: 429 for all of it" \
 is "not for the next /64" \
 	"$(try once pump-13 "$s13" pump-13 REMOTE_ADDR=2001:db8:0:1::1)" 200
 
+# ---- the file of failures is no reason to let nobody in
+mv "$T/state/attempts" "$T/attempts.away"
+mkdir "$T/state/attempts"
+csr by-cert /CN=by-cert
+is "it cannot be opened: certificates are taken" \
+	"$(post device simpleenroll maker-ra "$T/by-cert.b64")" 200
+csr by-cert2 /CN=by-cert2
+is "… beside secrets, too" \
+	"$(post either simpleenroll maker-ra "$T/by-cert2.b64")" 200
+s14=$(secret once pump-14)
+csr pump-14 /CN=pump-14
+is "secrets have to wait" "$(try once pump-14 "$s14" pump-14) $(reason)" \
+	"503 attempts"
+like "… the log says why" "$(cat "$T/log")" "cannot open $T/state/attempts"
+rmdir "$T/state/attempts"
+mv "$T/attempts.away" "$T/state/attempts"
+is "… until it can" "$(try once pump-14 "$s14" pump-14)" 200
+
 # ---- a file of them
 printf 'endpoint,device,expires\r\nonce,csv-1,\r\n"once",csv-2,1h\r\n' \
 	>"$T/in.csv"
