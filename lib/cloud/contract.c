@@ -292,7 +292,7 @@ result_take(
 		return;
 	}
 	said(text, sizeof(text), code, json_str_of(j, "detail"));
-	r->outcome = statuses[i].outcome;
+	*r = (struct cloud_result){.outcome = statuses[i].outcome};
 	if (r->outcome == CLOUD_SUPERSEDED && there != NULL &&
 	    strlen(there) == THUMBPRINT_LEN)
 		memcpy(r->there, there, sizeof(r->there));

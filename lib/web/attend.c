@@ -269,11 +269,40 @@ attend_cgi(struct attendant *a, struct fail *why)
 	return rc;
 }
 
+/* -t: the files are read, and what is in effect is printed. */
+static int
+attend_check(struct attendant *a, struct fail *why)
+{
+	struct bytes out = {0};
+	struct desk *desk;
+	int rc = 0;
+
+	if (desk_open(&desk, a->conf, why) != 0)
+		return -1;
+	conf_write(&out, desk->edges, &edges_table);
+	if (fwrite(out.data, 1, out.len, stdout) != out.len ||
+	    fflush(stdout) != 0) {
+		rc = fail(why, FAIL_BROKEN, "file", "cannot write");
+		fail_errno(why, "standard output");
+	}
+	bytes_free(&out);
+	desk_drop(desk);
+	return rc;
+}
+
 static int
 usage(const char *name)
 {
-	(void)fprintf(stderr, "usage: %s [-c connector.conf]\n", name);
+	(void)fprintf(stderr, "usage: %s [-t] [-c connector.conf]\n", name);
 	return fail_exit(FAIL_CONFIG);
+}
+
+static int
+attend_by(struct attendant *a, bool check, struct fail *why)
+{
+	if (check)
+		return attend_check(a, why);
+	return fcgi_listening() ? attend_fcgi(a, why) : attend_cgi(a, why);
 }
 
 int
@@ -281,20 +310,22 @@ attend(const char *name, const struct route *routes, int argc, char **argv)
 {
 	struct attendant a = {.name = name, .routes = routes};
 	struct fail why = {0};
+	bool check = false;
 	int opt;
 
 	log_open(name, LOG_SINK_STDERR, LOG_LEVEL_INFO);
-	while ((opt = getopt(argc, argv, "c:")) != -1) {
-		if (opt != 'c')
+	while ((opt = getopt(argc, argv, "c:t")) != -1) {
+		if (opt == 'c')
+			a.conf = optarg;
+		else if (opt == 't')
+			check = true;
+		else
 			return usage(name);
-		a.conf = optarg;
 	}
 	if (optind < argc)
 		return usage(name);
 	crew_process();
-	if (crew_privilege(&why) != 0 ||
-	    (fcgi_listening() ? attend_fcgi(&a, &why) : attend_cgi(&a, &why)) !=
-		0) {
+	if (crew_privilege(&why) != 0 || attend_by(&a, check, &why) != 0) {
 		log_fail("not started", &why);
 		return fail_exit(why.kind);
 	}
