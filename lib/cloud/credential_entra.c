@@ -44,7 +44,8 @@ static int
 from_file(struct bytes *out, const char *path, struct fail *why)
 {
 	if (file_read(out, path, TOKEN_MAX, why) != 0)
-		return -1;
+		return fail(why, FAIL_CONFIG, "cloud-credential",
+		    "%s: cannot be read", path);
 	while (out->len > 0 && out->data[out->len - 1] <= ' ')
 		out->data[--out->len] = '\0';
 	if (out->len > 0 && strlen((char *)out->data) == out->len)

@@ -145,8 +145,10 @@ arc_key_read(struct bytes *key, const char *challenge, struct fail *why)
 		(void)fail(why, FAIL_DENIED, "cloud-token",
 		    "Azure Arc's challenge names no key file in %s",
 		    ARC_FOLDER);
-	else
-		rc = file_read(key, path, ARC_KEY_MAX, why);
+	else if ((rc = file_read(key, path, ARC_KEY_MAX, why)) != 0)
+		(void)fail(why, FAIL_DENIED, "cloud-token",
+		    "Azure Arc's key file cannot be read: is this program's "
+		    "user in the group himds?");
 	while (rc == 0 && key->len > 0 && key->data[key->len - 1] <= ' ')
 		key->data[--key->len] = '\0';
 	for (size_t i = 0; rc == 0 && i < key->len; i++)

@@ -1,7 +1,7 @@
 /*
  * answer - a TLS server that answers what it is told, for tests of clients.
  *
- * usage: answer [-C CA] [-gnr] [-T VERSION] [-t VERSION] -c CERT -k KEY FOLDER
+ * usage: answer [-C CA] [-gnpr] [-T VERSION] [-t VERSION] -c CERT -k KEY FOLDER
  *
  * Listens on 127.0.0.1, any port; FOLDER/port (renamed into place) says which,
  * once it listens.  Any number of connections at once, any number of requests
@@ -13,6 +13,7 @@
  *	         in this PEM file are the ones named in the question
  *	-g       garbage in place of a TLS handshake
  *	-n       says nothing at all after accepting
+ *	-p       plain HTTP, without TLS (-c and -k are wanted all the same)
  *	-r       refuses clients without a valid certificate of a CA of -C
  *	-t, -T   TLS no newer, no older than 1.0, 1.1, 1.2, 1.3 (1.0 to 1.3)
  *
@@ -78,7 +79,7 @@
 
 static const char *folder;
 static SSL_CTX *tls;
-static bool garbage, silent, strict;
+static bool garbage, plain, silent, strict;
 static int oldest = TLS1_VERSION;
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -175,7 +176,16 @@ file_read(const char *path, size_t *len)
 static bool
 put(struct connection *c, const char *data, size_t len)
 {
+	if (plain)
+		return write(c->sock, data, len) == (ssize_t)len;
 	return len == 0 || SSL_write(c->ssl, data, (int)len) == (int)len;
+}
+
+static int
+get(struct connection *c, char *data, size_t size)
+{
+	return plain ? (int)read(c->sock, data, size)
+	             : SSL_read(c->ssl, data, (int)size);
 }
 
 /* Until the client closes or sends something that nobody reads. */
@@ -184,7 +194,7 @@ wait_for_end(struct connection *c)
 {
 	char octets[256];
 
-	while (SSL_read(c->ssl, octets, sizeof(octets)) > 0)
+	while (get(c, octets, sizeof(octets)) > 0)
 		;
 }
 
@@ -215,7 +225,7 @@ static bool
 head_read(struct connection *c, struct request *rq)
 {
 	while (rq->head_len < HEAD_MAX) {
-		if (SSL_read(c->ssl, rq->head + rq->head_len, 1) != 1)
+		if (get(c, rq->head + rq->head_len, 1) != 1)
 			return false;
 		rq->head[++rq->head_len] = '\0';
 		if (rq->head_len >= 4 &&
@@ -239,7 +249,7 @@ body_read(struct connection *c, struct request *rq)
 	if (rq->body == NULL)
 		abort();
 	while (left > 0) {
-		int n = SSL_read(c->ssl, rq->body + rq->body_len, (int)left);
+		int n = get(c, rq->body + rq->body_len, left);
 
 		if (n <= 0)
 			return false;
@@ -497,7 +507,7 @@ answer(struct connection *c, const struct request *rq)
 		pour(c);
 	if (sent && mode.hang >= 0)
 		wait_for_end(c);
-	if (sent && mode.close && !mode.drop && mode.cut < 0)
+	if (sent && mode.close && !mode.drop && mode.cut < 0 && !plain)
 		(void)SSL_shutdown(c->ssl);
 	free(data);
 	free(mode_text);
@@ -536,7 +546,7 @@ serve(void *arg)
 	} else if (silent) {
 		while (read(c->sock, octets, sizeof(octets)) > 0)
 			;
-	} else if (SSL_accept(c->ssl) != 1) {
+	} else if (!plain && SSL_accept(c->ssl) != 1) {
 		(void)pthread_mutex_lock(&lock);
 		log_line("- %u handshake\n", c->number);
 		(void)pthread_mutex_unlock(&lock);
@@ -632,7 +642,7 @@ version_of(const char *text)
 static void
 usage(void)
 {
-	errx(2, "usage: answer [-C CA] [-gnr] [-T VERSION] [-t VERSION] -c "
+	errx(2, "usage: answer [-C CA] [-gnpr] [-T VERSION] [-t VERSION] -c "
 		"CERT -k KEY "
 		"FOLDER");
 }
@@ -662,7 +672,7 @@ main(int argc, char **argv)
 	(void)prctl(PR_SET_PDEATHSIG, SIGTERM);
 	(void)signal(SIGPIPE, SIG_IGN);
 	tls = SSL_CTX_new(TLS_server_method());
-	while ((c = getopt(argc, argv, "C:c:gk:nrT:t:")) != -1)
+	while ((c = getopt(argc, argv, "C:c:gk:nprT:t:")) != -1)
 		switch (c) {
 		case 'C':
 			client_ca(optarg);
@@ -678,6 +688,9 @@ main(int argc, char **argv)
 			break;
 		case 'n':
 			silent = true;
+			break;
+		case 'p':
+			plain = true;
 			break;
 		case 'r':
 			strict = true;
