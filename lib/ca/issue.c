@@ -130,15 +130,49 @@ out:
 	return rc;
 }
 
+/* A module that is opened for one key is closed for the others: those before
+ * `signer` are not gone, but on their way. */
+static void
+formers_settle(struct ca *ca, const struct signer *signer, int64_t now)
+{
+	struct fail ignored = {0};
+
+	for (struct signer *s = ca->signer; s < signer; s++)
+		if (s->key != NULL &&
+		    authority_usable(s->issuer->authority, now, &ignored) == 0)
+			key_settle(s->key, OPENING_WAIT);
+}
+
+/* That a key has gone shows when it is used: who stands in then is asked once
+ * more. */
+static int
+certify_by(struct cert **cert, struct signer **signer, struct ca *ca,
+    const struct grant *grant, int64_t now, struct fail *why)
+{
+	struct fail ignored = {0};
+	struct signer *other;
+
+	if (ca_signer(signer, ca, now, why) != 0)
+		return -1;
+	if (certify(cert, ca, *signer, grant, now, why) == 0)
+		return 0;
+	if (why->kind != FAIL_BUSY || *signer == ca->signer)
+		return -1;
+	formers_settle(ca, *signer, now);
+	if (ca_signer(&other, ca, now, &ignored) != 0 || other == *signer)
+		return -1;
+	*why = (struct fail){0};
+	*signer = other;
+	return certify(cert, ca, other, grant, now, why);
+}
+
 int
 ca_certify(struct cert **cert, struct ca *ca, const struct grant *grant,
     int64_t now, struct fail *why)
 {
 	struct signer *signer;
 
-	if (ca_signer(&signer, ca, now, why) != 0)
-		return -1;
-	return certify(cert, ca, signer, grant, now, why);
+	return certify_by(cert, &signer, ca, grant, now, why);
 }
 
 /* ---- record ------------------------------------------------------------- */
@@ -292,8 +326,7 @@ issue_once(struct bytes *der, struct ca *ca, const struct grant *grant,
 	int64_t now = when_now();
 	int rc = -1;
 
-	if (ca_signer(&signer, ca, now, why) == 0 &&
-	    certify(&cert, ca, signer, grant, now, why) == 0)
+	if (certify_by(&cert, &signer, ca, grant, now, why) == 0)
 		rc = record(der, ca, signer->issuer, cert, grant, now, why);
 	cert_free(cert);
 	return rc;

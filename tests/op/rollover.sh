@@ -232,9 +232,32 @@ is "under the former one" "$(authority_of "$T/old3-new.pem")" \
 hammer_stop "a key that is missing"
 says "what is active cannot be dropped" 4 'not staged' \
 	issuers drop "$(serial "$T/ca3.pem")"
-rm -f "$T"/state/issuers/*"$(openssl x509 -in "$T/ca3.pem" -outform DER |
-	sha256sum | cut -c 1-16)".pem
+forget() { # forget NAME: its file
+	rm -f "$T"/state/issuers/*"$(openssl x509 -in "$T/$1.pem" -outform DER |
+		sha256sum | cut -c 1-16)".pem
+}
+forget ca3
 is "its file removed, the former one is active" "$(states)" "past past active"
+
+# ---- a key that goes when everybody has opened it ---------------------------
+key_add issuer-4 || bail "no fourth key"
+issue_ca lost issuer-4 2100
+hammer_start
+due=$(($(date +%s) + 8))
+run install --key "$(uri issuer-4)" --activate "$(date -u -d "@$due" \
+	+%Y-%m-%dT%H:%M:%SZ)" intermediate "$T/lost.pem" "$T/root.pem" >/dev/null
+nearly() { [ "$(date +%s)" -ge $((due - 1)) ]; }
+wait_for 20 nearly
+pkcs11-tool --module "$MODULE" --token-label op-test --login --pin 987654 \
+	--delete-object --type privkey --label issuer-4 >>"$T/setup.log" 2>&1 ||
+	bail "the key cannot be deleted"
+ok "the time of one comes whose key went" wait_for 15 is_active lost
+after() {
+	[ "$(sql "SELECT count(*) FROM certificate WHERE issued > $due")" -gt 5 ]
+}
+ok "the former one goes on there, too" wait_for 20 after
+hammer_stop "a key that goes in the last moment"
+forget lost
 is "what is published follows" "$(run install published)" 0
 is "all is well" "$(check)" ""
 
