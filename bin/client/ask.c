@@ -51,7 +51,7 @@ int
 put_out(const char *path, struct span text, mode_t mode, struct fail *why)
 {
 	if (path != NULL)
-		return file_write(path, text, mode, why);
+		return file_put(path, text, mode, why);
 	if (fwrite(text.data, 1, text.len, stdout) == text.len)
 		return 0;
 	fail(why, FAIL_BROKEN, "file", "cannot write the output");

@@ -227,7 +227,7 @@ key_write(const char *path, struct span pkcs8, struct fail *why)
 		fail_openssl(why, "pem");
 	} else {
 		len = BIO_get_mem_data(bio, &text);
-		rc = file_write(path,
+		rc = file_put(path,
 		    (struct span){(const uint8_t *)text, (size_t)len}, 0600,
 		    why);
 	}

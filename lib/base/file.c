@@ -117,25 +117,84 @@ folder_sync(const char *path)
 	return rc;
 }
 
+static int
+cannot_write(const char *path, struct fail *why)
+{
+	int error = errno;
+
+	fail(why, FAIL_BROKEN, "file", "cannot write %s", path);
+	errno = error;
+	return fail_errno(why, "write");
+}
+
+/* A device, a pipe, a socket: nothing that another file may replace. */
+static bool
+is_special(const struct stat *st)
+{
+	return !S_ISREG(st->st_mode) && !S_ISLNK(st->st_mode) &&
+	       !S_ISDIR(st->st_mode);
+}
+
 int
 file_write(const char *path, struct span in, mode_t mode, struct fail *why)
 {
-	char *tmp = str_fmt("%s.XXXXXX", path);
-	int fd = mkostemp(tmp, O_CLOEXEC), rc = -1;
+	struct stat st;
+	char *tmp;
+	int fd, rc = -1;
 
-	if (fd < 0 || fchmod(fd, mode) != 0 || fd_write(fd, in) != 0 ||
-	    fsync(fd) != 0 || rename(tmp, path) != 0 ||
-	    folder_sync(path) != 0) {
-		fail(why, FAIL_BROKEN, "file", "cannot write %s", path);
-		fail_errno(why, "write");
-		if (fd >= 0)
-			(void)unlink(tmp);
-	} else {
+	if (lstat(path, &st) == 0 && is_special(&st))
+		return fail(why, FAIL_BROKEN, "file",
+		    "%s is not a regular file and is not replaced", path);
+	tmp = str_fmt("%s.XXXXXX", path);
+	fd = mkostemp(tmp, O_CLOEXEC);
+	if (fd >= 0 && fchmod(fd, mode) == 0 && fd_write(fd, in) == 0 &&
+	    fsync(fd) == 0 && rename(tmp, path) == 0 && folder_sync(path) == 0)
 		rc = 0;
+	else
+		(void)cannot_write(path, why);
+	if (fd >= 0) {
+		(void)close(fd);
+		if (rc != 0)
+			(void)unlink(tmp);
 	}
+	free(tmp);
+	return rc;
+}
+
+/* Into what is open behind the name. */
+static int
+write_through(const char *path, struct span in, struct fail *why)
+{
+	int fd = open(path, O_WRONLY | O_TRUNC | O_NOCTTY | O_CLOEXEC);
+	int rc = fd >= 0 ? fd_write(fd, in) : -1;
+
+	if (rc != 0)
+		(void)cannot_write(path, why);
 	if (fd >= 0)
 		(void)close(fd);
-	free(tmp);
+	return rc;
+}
+
+int
+file_put(const char *path, struct span in, mode_t mode, struct fail *why)
+{
+	struct stat named, meant;
+	char *real;
+	int rc;
+
+	if (lstat(path, &named) != 0)
+		return file_write(path, in, mode, why);
+	if (stat(path, &meant) != 0)
+		return cannot_write(path, why);
+	if (is_special(&meant))
+		return write_through(path, in, why);
+	if (!S_ISLNK(named.st_mode))
+		return file_write(path, in, mode, why);
+	/* None: a descriptor's link, /dev/stdout, whose file has no name. */
+	real = realpath(path, NULL);
+	rc = real != NULL ? file_write(real, in, mode, why)
+	                  : write_through(path, in, why);
+	free(real);
 	return rc;
 }
 

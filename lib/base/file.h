@@ -20,8 +20,19 @@ MUST_CHECK int file_read(
  */
 MUST_CHECK int file_read_secret(
     struct bytes *out, const char *path, size_t max, struct fail *why);
-/* New file beside the old, synced, renamed over it, folder synced. */
+/*
+ * A file in a folder of ours: new beside the old, synced, renamed over it,
+ * folder synced.  A link is replaced, not followed; a device, pipe or socket
+ * is left: FAIL_BROKEN "file".
+ */
 MUST_CHECK int file_write(
+    const char *path, struct span in, mode_t mode, struct fail *why);
+/*
+ * Where a user said (-o FILE): the same for a file, at the end of a link as
+ * well, which stays one (FAIL_BROKEN when it leads nowhere); a device or a pipe
+ * is written to.
+ */
+MUST_CHECK int file_put(
     const char *path, struct span in, mode_t mode, struct fail *why);
 /*
  * Open (creating it 0600) and lock a file; closing the descriptor unlocks.
