@@ -207,6 +207,20 @@ page_plan(struct run *run, const struct wanted *wanted[OUTBOX_PAGE],
 	}
 }
 
+/* A whole page of which nothing came: it is not the devices. */
+static int
+all_wait(const struct run *run, struct fail *why)
+{
+	for (size_t i = 0; i < run->page.n; i++)
+		if (run->result[i].outcome != CLOUD_DEFERRED &&
+		    run->result[i].outcome != CLOUD_UNKNOWN)
+			return 0;
+	if (run->page.n < OUTBOX_PAGE)
+		return 0;
+	*why = run->result[0].why;
+	return -1;
+}
+
 /* -1: the run ends here; what was seen is settled all the same. */
 static int
 page_tell(struct run *run, struct fail *why)
@@ -225,9 +239,11 @@ page_tell(struct run *run, struct fail *why)
 	settled = page_settle(run, rc != 0, &worse);
 	for (size_t i = 0; i < run->page.n; i++)
 		wanted_free(&run->wanted[i]);
-	if (rc != 0 || settled != 0)
+	if (rc != 0 || settled != 0) {
 		*why = settled != 0 ? worse : cause;
-	return rc != 0 || settled != 0 ? -1 : 0;
+		return -1;
+	}
+	return all_wait(run, why);
 }
 
 static int
