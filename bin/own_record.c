@@ -77,14 +77,17 @@ not_enrolled(struct own_run *run, struct store *store,
 	    .text = after->text,
 	    .cause = why->cause[0] != '\0' ? why->cause : NULL};
 
-	if (after->state == KEEP_PENDING)
-		entry.event = "own-pending";
-	else if (after->state == KEEP_REFUSED)
+	/* What came by hand is refused while its request goes on waiting. */
+	bool refused = after->state == KEEP_REFUSED ||
+	               (after->state == KEEP_PENDING && after->failures > 0);
+
+	if (refused)
 		entry.event = "own-refused";
+	else if (after->state == KEEP_PENDING)
+		entry.event = "own-pending";
 	else
 		entry.event = "own-failed";
-	if (tried(before, after) && (!same || after->state == KEEP_REFUSED) &&
-	    after->reason != NULL)
+	if (tried(before, after) && (!same || refused) && after->reason != NULL)
 		row_add(run, store, &entry, why);
 }
 

@@ -208,7 +208,9 @@ take(struct run *run, struct span csr, X509 *leaf,
 		run->pair != NULL ? run->pair->leaf : NULL, run->now,
 		why) != 0) {
 		keep_reject(run->plan->folder, leaf, others, why);
-		keep_request_answered(run->plan, run->waiting);
+		/* By hand: the right one may lie beside it. */
+		if (run->source != NULL)
+			keep_request_answered(run->plan, run->waiting);
 	} else if (chain_put(run, chain, why) == 0) {
 		rc = settle(run, why);
 	}
@@ -339,6 +341,19 @@ tell_failure(struct run *run, const struct fail *why)
 					  why->retry, left, dice());
 }
 
+/* By hand nothing came into use: the request waits as it did. */
+static void
+tell_refused_by_hand(struct run *run, const struct fail *why)
+{
+	struct keep_status *status = &run->status;
+
+	texts_clear(status);
+	status->reason = str_dup(why->reason);
+	status->text = str_dup(why->text);
+	if (status->failures < 1000000)
+		status->failures++;
+}
+
 /* The status is written whatever happened; that it cannot be is worth telling
  * only when all else went well. */
 static int
@@ -349,6 +364,8 @@ tell(struct run *run, int rc, struct fail *why)
 	run->status.tried = run->now;
 	if (rc == 0)
 		tell_success(run);
+	else if (run->source == NULL && !run->changed)
+		tell_refused_by_hand(run, why);
 	else
 		tell_failure(run, why);
 	if (run->waiting == 0)
@@ -536,10 +553,6 @@ install(struct run *run, const STACK_OF(X509) * certs, struct fail *why)
 	X509 *leaf;
 	int rc = -1;
 
-	if (run->waiting == 0 ||
-	    !keep_has(run->plan->folder, run->waiting, KEEP_CSR))
-		return fail(why, FAIL_ABSENT, "pair",
-		    "%s: no request waits for a certificate", run->plan->name);
 	if (keep_request_make(&csr, &run->waiting, run->plan, run->pair, false,
 		NULL, why) == 0 &&
 	    sort_out(&leaf, &others, certs, &csr, why) == 0 &&
@@ -550,6 +563,16 @@ install(struct run *run, const STACK_OF(X509) * certs, struct fail *why)
 	return rc;
 }
 
+static int
+waits(const struct run *run, struct fail *why)
+{
+	if (run->waiting != 0 &&
+	    keep_has(run->plan->folder, run->waiting, KEEP_CSR))
+		return 0;
+	return fail(why, FAIL_ABSENT, "pair",
+	    "%s: no request waits for a certificate", run->plan->name);
+}
+
 int
 keep_install(bool *changed, const struct keep_plan *plan,
     const STACK_OF(X509) * certs, struct fail *why)
@@ -557,6 +580,8 @@ keep_install(bool *changed, const struct keep_plan *plan,
 	struct run run;
 	int rc = run_begin(&run, plan, NULL, why);
 
+	if (rc == 0)
+		rc = waits(&run, why);
 	if (rc == 0) {
 		rc = install(&run, certs, why);
 		rc = tell(&run, rc, why);

@@ -135,8 +135,9 @@ MUST_CHECK int keep_csr(
  * which runs under the folder's lock. */
 MUST_CHECK int keep_csr_bound(struct bytes *der, const struct keep_plan *plan,
     struct span csr, const char *binding, struct fail *why);
-/* What came back by hand: the same checks, the same switch.  FAIL_ABSENT
- * "pair" when no request waits. */
+/* What came back by hand: the same checks, the same switch; but what is refused
+ * leaves the request waiting for the right one.  FAIL_ABSENT "pair" when no
+ * request waits. */
 MUST_CHECK int keep_install(bool *changed, const struct keep_plan *plan,
     const STACK_OF(X509) * certs, struct fail *why);
 

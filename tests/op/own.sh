@@ -80,7 +80,12 @@ certify box past -days 1
 faketime -f -10d openssl x509 -req -in "$T/box.csr" -CA "$T/root.pem" \
 	-CAkey "$T/root.key" -days 2 -out "$T/past.pem" 2>/dev/null
 refuses "an expired one" 4 'has expired' install device "$T/past.pem"
-admin csr device >"$T/box.csr"
+is "it still waits, the reason told" "$(told device state) $(
+	told device reason)" "pending up-cert"
+is "its refusal is recorded, too" "$(sql "SELECT count(*) FROM audit
+	WHERE event = 'own-refused' AND reason = 'up-cert'")" 2
+is "the request is the same" "$(admin csr device | openssl dgst -sha256)" \
+	"$(openssl dgst -sha256 <"$T/box.csr")"
 certify box box -not_after 99991231235959Z 2>/dev/null ||
 	certify box box -days 2912000
 is "the right one" "$(run install device "$T/root.pem" "$T/box.pem")" 0

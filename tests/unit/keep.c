@@ -1008,6 +1008,72 @@ by_hand_the_same_checks_and_the_same_switch(void **state)
 	bytes_free(&b);
 }
 
+/* What the operator got wrong is mended by the right certificate, for the same
+ * request: it is out on somebody's stick. */
+static void
+by_hand_a_wrong_certificate_leaves_the_request(void **state)
+{
+	static const enum mode wrong[] = {EXPIRED, NOT_YET, CA_CERT, WEAK,
+	    UNKNOWN_CRITICAL, OTHER_NAME, OTHER_ISSUER, GOOD};
+	struct bytes a = {0}, b = {0};
+	struct keep_status before, after;
+	bool changed;
+
+	(void)state;
+	assert_int_equal(keep_csr(&a, &plan, &(struct fail){0}), 0);
+	for (size_t i = 0; i < COUNT(wrong); i++) {
+		STACK_OF(X509) * certs, *others = NULL;
+		struct fail why = {0};
+		X509 *leaf = NULL;
+		int rc;
+
+		server.mode = wrong[i];
+		assert_int_equal(
+		    certify(&server, &leaf, &others, span_of(&a), NULL, &why),
+		    0);
+		certs = pki_chain(leaf, NULL, NULL);
+		before = status();
+		rc = keep_install(&changed, &plan, certs, &why);
+		after = status();
+		assert_int_equal(rc, wrong[i] == GOOD ? 0 : -1);
+		assert_int_equal(changed, wrong[i] == GOOD);
+		if (wrong[i] != GOOD) {
+			assert_int_equal(after.state, KEEP_PENDING);
+			assert_int_equal(
+			    after.pending_since, before.pending_since);
+			assert_int_equal(after.failures, i + 1);
+			assert_string_equal(after.reason, why.reason);
+			assert_true(there("rejected/why"));
+			assert_int_equal(keep_csr(&b, &plan, &why), 0);
+			assert_true(span_equal(span_of(&a), span_of(&b)));
+			bytes_free(&b);
+		}
+		keep_status_free(&before);
+		keep_status_free(&after);
+		sk_X509_pop_free(certs, X509_free);
+		sk_X509_pop_free(others, X509_free);
+		X509_free(leaf);
+	}
+	assert_int_equal(state_now(), KEEP_GOOD);
+	assert_int_equal(pair_number(), 1);
+	bytes_free(&a);
+}
+
+static void
+by_hand_without_a_request_nothing_is_told(void **state)
+{
+	STACK_OF(X509) *certs = pki_chain(world.ca, NULL, NULL);
+	struct fail why = {0};
+	bool changed;
+
+	(void)state;
+	assert_true(runs(false, NULL));
+	assert_int_equal(keep_install(&changed, &plan, certs, &why), -1);
+	assert_int_equal(why.kind, FAIL_ABSENT);
+	assert_int_equal(state_now(), KEEP_GOOD);
+	sk_X509_pop_free(certs, X509_free);
+}
+
 static void
 a_request_is_linked_to_a_connection_on_demand(void **state)
 {
@@ -1252,6 +1318,8 @@ main(void)
 	    T(links_of_others_are_not_followed),
 	    T(a_folder_that_cannot_be_written_leaves_the_old_pair),
 	    T(by_hand_the_same_checks_and_the_same_switch),
+	    T(by_hand_a_wrong_certificate_leaves_the_request),
+	    T(by_hand_without_a_request_nothing_is_told),
 	    T(a_request_is_linked_to_a_connection_on_demand),
 	    T(the_server_shapes_the_request),
 	    T(names_of_others_and_ca_rights_are_not_asked_for),
