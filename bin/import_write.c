@@ -573,7 +573,10 @@ usage_word(const char *text)
 
 	for (size_t i = 0; i < COUNT(words); i++)
 		if (strcasecmp(words[i], text) == 0)
-			return words[i];
+			/* One bit with two names. */
+			return strcmp(words[i], "contentCommitment") == 0
+			           ? "nonRepudiation"
+			           : words[i];
 	return strcasecmp(text, "certificateSigning") == 0 ? "keyCertSign"
 	                                                   : NULL;
 }
@@ -600,13 +603,28 @@ purpose_word(const char *text)
 	return NULL;
 }
 
+static bool
+has(const struct bytes *list, const char *word)
+{
+	return list->len > 0 && strstr((const char *)list->data, word) != NULL;
+}
+
+static void
+word_put(struct bytes *out, const char *word)
+{
+	char *text = str_fmt("\"%s\"", word);
+
+	if (!has(out, text))
+		bytes_addf(out, "%s%s", out->len > 0 ? ", " : "", text);
+	free(text);
+}
+
 /* Each of a list with commas, once; `out` gets it as a libconfig list. */
-static unsigned
+static void
 words_put(struct bytes *out, struct import *im, const char *profile,
     const char *list, const char *(*word_of)(const char *text))
 {
 	char *copy = str_dup(list != NULL ? list : ""), *rest = copy, *item;
-	unsigned n = 0;
 
 	while ((item = strsep(&rest, ",;")) != NULL) {
 		char plain[64];
@@ -625,52 +643,9 @@ words_put(struct bytes *out, struct import *im, const char *profile,
 			    "endpoint %s: usage %s", profile, plain);
 			continue;
 		}
-		bytes_addf(out, "%s\"%s\"", n++ > 0 ? ", " : "", word);
+		word_put(out, word);
 	}
 	free(copy);
-	return n;
-}
-
-static bool
-has(const struct bytes *list, const char *word)
-{
-	return list->len > 0 && strstr((const char *)list->data, word) != NULL;
-}
-
-/* What a profile needs so that it can be read: profile_check(). */
-static void
-usages(struct bytes *out, struct import *im, int i, const char *name, bool ca)
-{
-	struct bytes usage = {0}, purpose = {0};
-	unsigned n = 0;
-
-	if (ca) {
-		bytes_adds(&usage, "\"keyCertSign\", \"cRLSign\"");
-	} else {
-		n = words_put(
-		    &usage, im, name, import_of(im, i, "usage"), usage_word);
-		(void)words_put(&purpose, im, name, import_of(im, i, "purpose"),
-		    purpose_word);
-	}
-	if (!ca && !has(&usage, "digitalSignature")) {
-		bytes_addf(&usage, "%s\"digitalSignature\"", n > 0 ? ", " : "");
-		import_say(im, "assumed",
-		    "endpoint %s: key usage digitalSignature", name);
-	}
-	bytes_addf(out, "\t\tkey_usage = (%s);\n", (const char *)usage.data);
-	if (purpose.len > 0)
-		bytes_addf(out, "\t\text_key_usage = (%s);\n",
-		    (const char *)purpose.data);
-	if (has(&usage, "Encipherment"))
-		bytes_adds(out,
-		    "\t\tkeys = (\"rsa2048\", \"rsa3072\", \"rsa4096\");\n");
-	else if (has(&usage, "keyAgreement"))
-		bytes_adds(out, "\t\tkeys = (\"p256\", \"p384\", \"p521\");\n");
-	else
-		bytes_adds(out, "\t\tkeys = (\"p256\", \"p384\", \"p521\", "
-				"\"rsa2048\", \"rsa3072\", \"rsa4096\");\n");
-	bytes_free(&usage);
-	bytes_free(&purpose);
 }
 
 static bool
@@ -681,11 +656,72 @@ of_truth(const struct import *im, int i, const char *name)
 	return text != NULL && strcasecmp(text, "true") == 0;
 }
 
+static const char *
+leaf_usage_word(const char *text)
+{
+	const char *word = usage_word(text);
+
+	return word != NULL && strcmp(word, "keyCertSign") == 0 ? NULL : word;
+}
+
+/* Does it sign certificates?  Where isCA is not there, its key usage tells;
+ * `usage` gets that. */
+static bool
+is_ca(struct bytes *usage, struct import *im, int i, const char *name)
+{
+	const char *list = import_of(im, i, "usage");
+	bool said = import_of(im, i, "ca") != NULL;
+	bool ca = of_truth(im, i, "ca");
+
+	words_put(
+	    usage, im, name, list, said && !ca ? leaf_usage_word : usage_word);
+	if (said || !has(usage, "keyCertSign"))
+		return ca;
+	import_say(im, "assumed",
+	    "endpoint %s: a CA, for its key usage has keyCertSign", name);
+	return true;
+}
+
+/* What a profile needs so that it can be read: profile_check(). */
+static void
+usages(struct bytes *out, struct import *im, int i, const char *name,
+    struct bytes *usage, bool ca)
+{
+	struct bytes purpose = {0};
+
+	if (ca) {
+		usage->len = 0;
+		bytes_adds(usage, "\"keyCertSign\", \"cRLSign\"");
+	} else {
+		words_put(&purpose, im, name, import_of(im, i, "purpose"),
+		    purpose_word);
+	}
+	if (!ca && !has(usage, "digitalSignature")) {
+		word_put(usage, "digitalSignature");
+		import_say(im, "assumed",
+		    "endpoint %s: key usage digitalSignature", name);
+	}
+	bytes_addf(out, "\t\tkey_usage = (%s);\n", (const char *)usage->data);
+	if (purpose.len > 0)
+		bytes_addf(out, "\t\text_key_usage = (%s);\n",
+		    (const char *)purpose.data);
+	if (has(usage, "Encipherment"))
+		bytes_adds(out,
+		    "\t\tkeys = (\"rsa2048\", \"rsa3072\", \"rsa4096\");\n");
+	else if (has(usage, "keyAgreement"))
+		bytes_adds(out, "\t\tkeys = (\"p256\", \"p384\", \"p521\");\n");
+	else
+		bytes_adds(out, "\t\tkeys = (\"p256\", \"p384\", \"p521\", "
+				"\"rsa2048\", \"rsa3072\", \"rsa4096\");\n");
+	bytes_free(&purpose);
+}
+
 static void
 profile(struct bytes *out, struct import *im, int i)
 {
 	char *name = import_endpoint_name(im, i);
-	bool ca = of_truth(im, i, "ca");
+	struct bytes usage = {0};
+	bool ca = is_ca(&usage, im, i, name);
 	long days = number(import_of(im, i, "days"), 36500);
 	long path = number(import_of(im, i, "path"), 100);
 
@@ -700,7 +736,7 @@ profile(struct bytes *out, struct import *im, int i)
 	if (ca)
 		bytes_addf(out, "\t\tca = true;\n\t\tpath_length = %ld;\n",
 		    path >= 0 ? path : 0);
-	usages(out, im, i, name, ca);
+	usages(out, im, i, name, &usage, ca);
 	bytes_adds(out,
 	    "\t\tsubject = (\n"
 	    "\t\t\t{ type = \"CN\"; from = \"required\"; },\n"
@@ -712,6 +748,7 @@ profile(struct bytes *out, struct import *im, int i)
 	if (of_truth(im, i, "azure"))
 		bytes_adds(out, "\t\tazure = true;\n\t\tdevice_id = \"CN\";\n");
 	bytes_adds(out, "\t},\n");
+	bytes_free(&usage);
 	free(name);
 }
 

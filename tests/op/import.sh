@@ -119,6 +119,26 @@ rm -rf "$T/out" && mkdir "$T/out"
 echo '{}' >"$T/in/APIconfig"
 is "nothing at all" "$(import "$T/in/config.json" "$T/in/APIconfig")" 0
 ok "is still a configuration" ours
+change '.end_certificate_config[0].key_usage =
+	["Digital Signature", "digital_signature", "Content Commitment",
+	"nonRepudiation"] |
+	.end_certificate_config[0].extended_key_usage =
+	"clientAuth,Client Authentication"'
+is "one usage in several words" "$(import "$T/in/config.json" "$T/in/APIconfig")" 0
+is "is there once" "$(grep -m 2 usage "$T/out/profiles.conf" | tr -d '\t')" \
+	'key_usage = ("digitalSignature", "nonRepudiation");
+ext_key_usage = ("clientAuth");'
+change 'del(.end_certificate_config[1].isCA)'
+is "a CA by its key usage alone" \
+	"$(import "$T/in/config.json" "$T/in/APIconfig")" 0
+ok "is one" grep -q 'ca = true' "$T/out/profiles.conf"
+like "which is said" "$(said assumed)" \
+	'endpoint subca: a CA, for its key usage has keyCertSign'
+change '.end_certificate_config[1].isCA = false'
+is "or against its word" "$(import "$T/in/config.json" "$T/in/APIconfig")" 0
+is "is none" "$(grep -c 'ca = true' "$T/out/profiles.conf")" 0
+like "which is said" "$(said 'not understood')" \
+	'endpoint subca: usage CertificateSigning'
 change '.end_certificate_config[1].port = 8443'
 is "one port twice" "$(import "$T/in/config.json" "$T/in/APIconfig")" 2
 like "is said" "$(cat "$T/err")" "port 8443 is that of endpoint"
