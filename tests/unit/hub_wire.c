@@ -2,6 +2,7 @@
  * sent, in which order, and what comes of each answer. */
 #include "tests/unit/scripted.h"
 
+#include "lib/base/json.h"
 #include "lib/cloud/hub.h"
 
 #include <setjmp.h>
@@ -316,7 +317,7 @@ static void
 answer_put(
     const struct scripted *s, const char *op, int n, const struct said *said)
 {
-	char name[32], *headers, status[64];
+	char name[80], *headers, status[64];
 	const char *code = strchr(said->status, ' ');
 
 	(void)snprintf(name, sizeof(name), "%s.%d", op, n);
@@ -647,6 +648,179 @@ a_request_looks_as_microsofts_does(void **st)
 	scripted_stop(&s);
 }
 
+/* ---- Microsoft's own requests -------------------------------------------- */
+
+/* Paths of members, one a line; what is in our tag is ours. */
+struct keys {
+	struct bytes text;
+	const char *above;
+};
+
+static int
+key_each(const char *key, const struct json *value, void *arg)
+{
+	struct keys *keys = arg;
+	const char *above = keys->above;
+	char *path = str_fmt("%s/%s", above, key != NULL ? key : "*");
+
+	if (key == NULL || strcmp(key, "etag") != 0)
+		bytes_addf(&keys->text, "%s\n", path);
+	keys->above = path;
+	if (key == NULL || strcmp(key, "microca") != 0)
+		(void)json_each(value, key_each, keys);
+	keys->above = above;
+	free(path);
+	return 0;
+}
+
+/* Sorted, each line once. */
+static char *
+keys_of(const struct json *body)
+{
+	struct keys keys = {.above = ""};
+	char *line[64], *save, *at;
+	struct bytes sorted = {0};
+	size_t n = 0;
+
+	bytes_adds(&keys.text, "");
+	if (body != NULL)
+		(void)json_each(body, key_each, &keys);
+	for (at = strtok_r((char *)keys.text.data, "\n", &save);
+	     at != NULL && n < COUNT(line); at = strtok_r(NULL, "\n", &save)) {
+		size_t i = n++;
+
+		for (; i > 0 && strcmp(line[i - 1], at) > 0; i--)
+			line[i] = line[i - 1];
+		line[i] = at;
+	}
+	bytes_adds(&sorted, "");
+	for (size_t i = 0; i < n; i++)
+		if (i == 0 || strcmp(line[i], line[i - 1]) != 0)
+			bytes_addf(&sorted, "%s\n", line[i]);
+	bytes_free(&keys.text);
+	return (char *)sorted.data;
+}
+
+/* One line of what was recorded against our request of that number. */
+static void
+sdk_compare(const struct scripted *s, int number, const struct json *theirs)
+{
+	char name[32], *line, *ours, *want;
+	struct bytes head, body;
+	struct json *sent = NULL;
+	struct fail why = {0};
+
+	(void)snprintf(name, sizeof(name), "request.%d", number);
+	head = scripted_file(s, name);
+	(void)snprintf(name, sizeof(name), "request.%d.body", number);
+	body = scripted_file(s, name);
+	line = str_fmt("%s %s HTTP/1.1\r\n", json_str_of(theirs, "method"),
+	    json_str_of(theirs, "target"));
+	if (strncmp((char *)head.data, line, strlen(line)) != 0)
+		fail_msg("%s but %s", line, (char *)head.data);
+	assert_true((strstr((char *)head.data, "\r\nIf-Match: \"") != NULL) ==
+		    (json_str_of(theirs, "match") != NULL));
+	if (body.len > 0)
+		assert_int_equal(json_read(&sent, (char *)body.data, &why), 0);
+	ours = keys_of(sent);
+	want = keys_of(json_of(theirs, "body"));
+	assert_string_equal(ours, want);
+	json_free(sent);
+	bytes_free(&head);
+	bytes_free(&body);
+	free(ours);
+	free(want);
+	free(line);
+}
+
+/* Every request that we know, in the order of `operations`. */
+static const char *const operations[] = {"twin", "tag", "read", "update",
+    "twin", "twin", "create", "twin", "tag", "bulk", "twin", "twin", "query",
+    "escape"};
+
+static void
+sdk_play(struct hub *hub, const struct scripted *s)
+{
+	static const struct said answers[] = {{OLD}, {TAGGED}, {ID_OLD},
+	    {ID_NEW}, {NEW}, {NONE}, {ID_NEW}, {BARE}, {NEW}, {NEW}, {NEW}};
+	static const struct said list = {.status = "200", "[]"};
+	static const struct said none = {NONE};
+	struct wanted w = wanted("d1");
+	const struct wanted *all[] = {&w, &w};
+	struct cloud_result results[2];
+	struct hub_device device;
+	struct fail why = {0};
+	bool found;
+
+	for (size_t i = 0; i < COUNT(answers); i++)
+		answer_put(s, "d1", (int)i + 1, &answers[i]);
+	answer_put(s, "query", 1, &list);
+	answer_put(s, "devices", 1, &none);
+	answer_put(s, "a-%3A.%2B%25_%23*%3F!()%2C%3D%40%3B%24'", 1, &none);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(hub_apply(hub, results, &w, &why), 0);
+	if (hub_apply_many(hub, results, all, 2, &why) != 0 ||
+	    hub_list(hub, "e", listed, NULL, &why) != 0)
+		fail_msg("%s (%s)", why.text, why.cause);
+	assert_int_equal(
+	    hub_find(hub, &device, &found, "a-:.+%_#*?!(),=@;$'", &why), 0);
+	wanted_free(&w);
+}
+
+static struct json *
+sdk_find(const char *recorded, const char *operation)
+{
+	char *copy = str_dup(recorded), *save, *line;
+	struct json *j = NULL;
+
+	for (line = strtok_r(copy, "\n", &save); line != NULL;
+	     line = strtok_r(NULL, "\n", &save)) {
+		struct fail why = {0};
+
+		assert_int_equal(json_read(&j, line, &why), 0);
+		if (strcmp(json_str_of(j, "operation"), operation) == 0)
+			break;
+		json_free(j);
+		j = NULL;
+	}
+	free(copy);
+	assert_non_null(j);
+	return j;
+}
+
+static void
+our_requests_are_those_of_microsofts_client(void **st)
+{
+	struct scripted s = scripted_start(hub_cert, server_key, NULL);
+	const char *source = getenv("SRCDIR");
+	char *endpoint, *path = file_path(source != NULL ? source : ".",
+			    "tests/vectors/azure-sdk/requests.json");
+	struct azure_settings azure = settings(&endpoint, &s);
+	struct hub_pace pace = {.wait = true};
+	struct bytes recorded = {0};
+	struct fail why = {0};
+	struct hub *hub;
+
+	(void)st;
+	azure.bulk = true;
+	assert_int_equal(file_read(&recorded, path, 1 << 20, &why), 0);
+	assert_int_equal(hub_open(&hub, &azure, &pace, pki_folder, &why), 0);
+	sdk_play(hub, &s);
+	assert_int_equal(scripted_requests(&s), COUNT(operations));
+	for (size_t i = 0; i < COUNT(operations); i++) {
+		struct json *theirs =
+		    sdk_find((char *)recorded.data, operations[i]);
+
+		sdk_compare(&s, (int)i + 1, theirs);
+		json_free(theirs);
+	}
+	hub_close(hub);
+	bytes_free(&recorded);
+	free(endpoint);
+	free(path);
+	scripted_stop(&s);
+}
+
 /* ---- the group ----------------------------------------------------------- */
 
 static int
@@ -688,6 +862,7 @@ main(void)
 	    cmocka_unit_test(a_list_goes_on_page_by_page),
 	    cmocka_unit_test(nothing_is_sent_to_whom_it_does_not_belong),
 	    cmocka_unit_test(a_request_looks_as_microsofts_does),
+	    cmocka_unit_test(our_requests_are_those_of_microsofts_client),
 	};
 
 	return cmocka_run_group_tests(tests, group_make, group_remove);
