@@ -15,8 +15,9 @@ static pthread_cond_t wake = PTHREAD_COND_INITIALIZER;
 static struct watch *watches;
 static double limit = 60;
 static double last_end; /* when a call came back, last */
-static pid_t watcher;   /* the process that has the thread: not a fork of it */
+static bool running;    /* the thread, in this process */
 static bool idle;
+static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void
 end_if_late(const struct watch *watch, double now)
@@ -59,19 +60,36 @@ watch_run(void *arg)
 	return NULL;
 }
 
+/* A child has neither the thread nor what that had hold of: to signal a
+ * condition that it waits for there would wait for ever. */
+static void
+child_begin(void)
+{
+	pthread_mutex_init(&lock, NULL);
+	pthread_cond_init(&wake, NULL);
+	watches = NULL;
+	running = idle = false;
+}
+
+static void
+children_mind(void)
+{
+	(void)pthread_atfork(NULL, NULL, child_begin);
+}
+
 static void
 watcher_start(void)
 {
 	pthread_attr_t attr;
 	pthread_t thread;
 
-	if (watcher == getpid())
+	if (running)
 		return;
+	(void)pthread_once(&once, children_mind);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	pthread_attr_setstacksize(&attr, 128 * 1024);
-	if (pthread_create(&thread, &attr, watch_run, NULL) == 0)
-		watcher = getpid();
+	running = pthread_create(&thread, &attr, watch_run, NULL) == 0;
 	pthread_attr_destroy(&attr);
 }
 
