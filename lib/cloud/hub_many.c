@@ -96,14 +96,17 @@ hub_apply_many(struct hub *hub, struct cloud_result *results,
     const struct wanted *const *wanted, size_t n, struct fail *why)
 {
 	struct bulk bulk = {.wanted = wanted, .n = n < HUB_BULK ? n : HUB_BULK};
+	size_t done = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < n; i++)
-		results[i] = (struct cloud_result){.outcome = CLOUD_DEFERRED};
 	if (n > 1 && hub->azure->bulk && !hub->no_bulk && pace_open(hub->pace))
 		rc = bulk_send(&bulk, hub, why);
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = hub_apply_one(hub, &results[i], wanted[i],
-		    i < bulk.n && bulk.made[i], why);
+	for (; rc == 0 && done < n; done++)
+		rc = hub_apply_one(hub, &results[done], wanted[done],
+		    done < bulk.n && bulk.made[done], why);
+	/* Those that nobody came to: made, perhaps, but not seen. */
+	for (; done < n; done++)
+		results[done] = (struct cloud_result){
+		    .outcome = CLOUD_DEFERRED, .why = *why};
 	return rc;
 }
