@@ -128,17 +128,12 @@ file_add(STACK_OF(X509) * pool, STACK_OF(X509) * *also, const char *path,
 static int
 publish(struct tool *tool, struct fail *why)
 {
-	struct issuers *issuers = NULL;
-	int rc = -1;
-
-	if (tool_settings(tool, why) != 0 || tool_become_owner(tool, why) != 0)
+	if (tool_settings(tool, why) != 0 ||
+	    tool_become_owner(tool, why) != 0 ||
+	    issuers_republish(tool->settings, when_now(), why) != 0)
 		return -1;
-	if (issuers_read(&issuers, tool->settings, why) == 0)
-		rc = issuers_publish(tool->settings, issuers, when_now(), why);
-	if (rc == 0)
-		printf("published %s\n", tool->settings->public_folder);
-	issuers_free(issuers);
-	return rc;
+	printf("published %s\n", tool->settings->public_folder);
+	return 0;
 }
 
 static int

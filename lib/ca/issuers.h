@@ -161,6 +161,11 @@ MUST_CHECK int issuers_stage(const struct settings *settings,
     const struct issuer_wish *wish, int64_t now, int64_t *activate,
     struct fail *why);
 
+/* issuers_publish() of what there is, while nobody changes it; for other rules,
+ * or files that were lost.  FAIL_BUSY "locked"; as issuers_read(). */
+MUST_CHECK int issuers_republish(
+    const struct settings *settings, int64_t now, struct fail *why);
+
 /* What issuers_promote() found and did. */
 struct promoted {
 	X509 *active;   /* newly active since the last time, or NULL; owned */

@@ -204,6 +204,23 @@ promoted_free(struct promoted *promoted)
 	*promoted = (struct promoted){0};
 }
 
+/* ---- as it is ----------------------------------------------------------- */
+
+int
+issuers_republish(
+    const struct settings *settings, int64_t now, struct fail *why)
+{
+	struct issuers *all = NULL;
+	int fd, rc = -1;
+
+	if (issuers_lock(&fd, settings, why) == 0 &&
+	    issuers_read(&all, settings, why) == 0)
+		rc = issuers_publish(settings, all, now, why);
+	issuers_free(all);
+	issuers_unlock(fd);
+	return rc;
+}
+
 /* ---- drop --------------------------------------------------------------- */
 
 static int

@@ -52,6 +52,20 @@ lost() {
 	ok "$lost_name: nothing has changed" cmp "$T/before" "$T/after"
 }
 
+# ---- one at a time: what is being staged is not published away
+mkfifo "$T/gate"
+flock "$T/state/issuers" sh -c ": >'$T/locked'; cat '$T/gate' >'$T/freed'" &
+started="$started $!"
+wait_for 10 test -e "$T/locked"
+admin install published >"$T/out" 2>&1 &
+publisher=$!
+started="$started $publisher"
+wait_for 1 test -s "$T/out" # nothing comes
+is "who publishes waits for who stages" "$(cat "$T/out")" ""
+echo >"$T/gate"
+wait "$publisher"
+is "… and then does it" "$? $(cut -d' ' -f1 "$T/out")" "0 published"
+
 enrol dev /CN=dev || bail "enrol"
 csr wait /CN=wait
 is "one waits" "$(post hold simpleenroll maker-ra "$T/wait.b64")" 202
