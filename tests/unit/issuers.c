@@ -437,6 +437,28 @@ what_would_never_issue_is_refused_by_force_too(void **state)
 	X509_free(brief);
 }
 
+static void
+eight_are_kept_at_most(void **state)
+{
+	int64_t now = when_now();
+
+	(void)state;
+	clean();
+	(void)staged(pki.ca, pki.root, ISSUER_DEFAULT, NULL);
+	for (int i = 1; i <= ISSUERS_MAX; i++) {
+		X509 *next = issuing(
+		    "CN=Issuing", pki.ca_key, 500 + i, pki.root, pki.root_key);
+
+		if (i < ISSUERS_MAX)
+			assert_in_range(
+			    staged(next, pki.root, now, NULL), now, now + 5);
+		else
+			refused(next, pki.root, now, NULL, "issuer-many");
+		X509_free(next);
+	}
+	assert_int_equal(count_of("public/chain.pem"), ISSUERS_MAX + 1);
+}
+
 /* ---- a new root --------------------------------------------------------- */
 
 static void
@@ -780,6 +802,7 @@ main(void)
 	    cmocka_unit_test(another_key_pins_the_first_one),
 	    cmocka_unit_test(what_makes_it_worse_is_refused_but_by_force),
 	    cmocka_unit_test(what_would_never_issue_is_refused_by_force_too),
+	    cmocka_unit_test(eight_are_kept_at_most),
 	    cmocka_unit_test(cross_certificates_are_known_by_what_they_bind),
 	    cmocka_unit_test(clients_of_either_root_follow),
 	    cmocka_unit_test(what_is_over_is_dropped_but_never_the_active_one),
