@@ -62,6 +62,10 @@ ask() {
 	ask_status=$(printf '%s' "$ask_body" |
 		cgi connector MICROCA_CONNECTOR_CONF="$T/connector.conf" \
 			"REQUEST_METHOD=$ask_method" "REQUEST_URI=$ask_path" "$@")
+	printf '%s' "$ask_body" >"$T/asked"
+	jq -nc --arg method "$ask_method" --arg path "$ask_path" \
+		--argjson status "$ask_status" --rawfile request "$T/asked" \
+		--rawfile answer "$T/body" '$ARGS.named' >>"$T/exchanges"
 	echo "$ask_status $(jq -r '.error.code // empty' "$T/body")"
 }
 events() { # events CLIENT BODY [NAME=VALUE...]
@@ -293,4 +297,19 @@ is "… and the old one goes on" "$(feed plain "$T/one")" "0 503 "
 stop TERM
 is "it stops cleanly" "$rc" 0
 ok "nothing was lost" sh -c "! grep -E 'runtime error|Sanitizer' '$T/connector.log'"
+
+# ---- all that was said, by the contract
+# Where run-tests has not put what the check needs, it is fetched.
+check=$BUILDDIR/tests/openapi
+if ! [ -d "$check/node_modules" ] && command -v npm >/dev/null; then
+	check=$T/openapi
+	cp -r "$SRCDIR/tests/openapi" "$check"
+	(cd "$check" && HOME=$T npm ci --silent) >"$T/npm.log" 2>&1
+fi
+if [ -d "$check/node_modules" ]; then
+	ok "docs/connector.yaml describes it" node "$check/check.mjs" \
+		"$SRCDIR/docs/connector.yaml" "$T/exchanges"
+else
+	skip "docs/connector.yaml describes it" "npm has no ajv"
+fi
 done_testing
