@@ -31,6 +31,4 @@ MUST_CHECK int orders_read(
 /* microca secret list. */
 command_run secret_list;
 
-#define SECRET_LIFE_MOST (366 * 86400) /* s: a year, whichever */
-
 #endif

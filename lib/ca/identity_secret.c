@@ -75,7 +75,7 @@ secret_fits(const struct secret *s, bool found, const struct request *rq,
 	if (strcmp(s->device, rq->basic.name) != 0)
 		return wrong(rq, why, "secret %lld is for device %s",
 		    (long long)s->id, s->device);
-	if (s->revoked != 0 || s->expires <= now)
+	if (s->revoked != 0 || secret_over(s, now))
 		return wrong(rq, why, "secret %lld is %s", (long long)s->id,
 		    s->revoked != 0 ? status : "expired");
 	return 0;

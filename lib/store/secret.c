@@ -22,6 +22,12 @@ secret_free(struct secret *s)
 	OPENSSL_cleanse(s, sizeof(*s));
 }
 
+bool
+secret_over(const struct secret *s, int64_t now)
+{
+	return s->expires <= now || s->expires - now > SECRET_LIFE_MOST + 86400;
+}
+
 const char *
 secret_status(const struct secret *s, int64_t now)
 {
@@ -29,7 +35,7 @@ secret_status(const struct secret *s, int64_t now)
 		return "revoked";
 	if (s->used != 0)
 		return "used";
-	return s->expires <= now ? "expired" : "open";
+	return secret_over(s, now) ? "expired" : "open";
 }
 
 static void

@@ -25,6 +25,12 @@ struct secret {
 };
 void secret_free(struct secret *s); /* contents, then zero */
 
+#define SECRET_LIFE_MOST (366 * 86400) /* s: a year, whichever */
+
+/* Its time has ended, or cannot be true: one that has more left than any is
+ * given, and a day, was made by a clock that ran ahead, and would live for as
+ * long as that did. */
+bool secret_over(const struct secret *s, int64_t now);
 /* "open", "used", "revoked", "expired" at `now`; static. */
 const char *secret_status(const struct secret *s, int64_t now);
 

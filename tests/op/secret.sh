@@ -176,6 +176,19 @@ is "an unknown device" $? 6
 is "the audit has each" \
 	"$(sql "SELECT count(*) FROM audit WHERE event = 'secret-revoke'")" 2
 
+# ---- times
+future=$(secret --expires 365d once pump-5)
+csr pump-5 /CN=pump-5
+change() { sqlite3 "$T/state/microca.db" "UPDATE secret SET $1
+	WHERE device = 'pump-5'"; }
+change "expires = expires + 3 * 86400"
+bad "one of a clock that ran ahead lives no longer than others" 401 auth \
+	once pump-5 "$future" pump-5
+like "… the cause" "$(last_refusal cause)" 'is expired'
+change "expires = expires - 2 * 86400"
+is "one of a year and a clock put right a little" \
+	"$(try once pump-5 "$future" pump-5)" 200
+
 # ---- either
 s8=$(secret either pump-8)
 csr pump-8 /CN=pump-8
