@@ -130,6 +130,28 @@ is "what was told is recorded" "$(open_rows)" \
 cp "$T/kept.conf" "$CONF"
 is "the next one goes on" "$(upload)$(same)" 0
 
+# ---- a budget -----------------------------------------------------------------
+fill issue k 1 100
+RATE=60
+cloud_conf 'budget = "2s";' 'bulk = false;'
+RATE=0
+is "the budget ends a run" "$(upload) $(cloud_json .last_error.reason)" \
+	"7 cloud-budget"
+told=$(hub_says | grep -c ^k0)
+ok "in which some were told ($told)" test "$told" -ge 6 -a "$told" -lt 100
+cp "$T/kept.conf" "$CONF"
+
+# ---- on a terminal ------------------------------------------------------------
+script -qec "$UPLOAD -c $CONF" "$T/script.log" </dev/null >"$T/terminal" 2>&1
+like "a terminal sees progress" "$(tr '\r' '\n' <"$T/terminal")" \
+	"^100 devices, [0-9]+ changes waited at first|^[0-9]+ devices, \
+$((100 - told)) changes waited at first"
+like "and a summary" "$(cat "$T/terminal")" '^changes left: +0'
+ok "the rest was told" same
+fill issue k 1 1
+script -qec "$UPLOAD -q -c $CONF" "$T/script.log" </dev/null >"$T/terminal" 2>&1
+is "quietly, the log alone" "$(grep -vc ' run: done; ' <"$T/terminal")" 0
+
 # ---- a device of somebody else ------------------------------------------------
 hub_create f00001 '"status":"enabled","authentication":{"type":"sas"}'
 fill issue f 1 2
