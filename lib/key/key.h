@@ -4,8 +4,8 @@
  * What is signed is verified with the key's public half before anybody gets
  * it.  A token may vanish and come back: signers hold a read lock, the one
  * reopener the write lock, and no EVP_PKEY is used across a close.  A PIN that
- * the token refused is not tried again, by any process, until its file or the
- * URI changes.  Opening happens under a lock file with retries and a deadline.
+ * the token refused is not tried again, by any process or for another key of
+ * it, until its file or the token changes.  Opening happens under a lock file with retries and a deadline.
  * The token should hold nothing but this CA's keys.
  */
 #ifndef MICROCA_KEY_H

@@ -257,7 +257,7 @@ login(struct p11 *p, const char *pin, enum p11_pin *said, struct fail *why)
 	else if (*said == P11_PIN_REFUSED)
 		fail(why, FAIL_BUSY, "token-pin",
 		    "the token refused the PIN; it is not tried again until "
-		    "the PIN file or the URI changes");
+		    "the PIN file or the token changes");
 	else if (rv == CKR_USER_PIN_NOT_INITIALIZED)
 		fail(why, FAIL_BUSY, "token-pin",
 		    "the token has no user PIN yet");

@@ -13,14 +13,22 @@
 #define MARK_LINE (2 * SHA256_LEN + 1)
 #define MARKS_MAX (64 * MARK_LINE)
 
+static const char *
+said(const char *value)
+{
+	return value != NULL ? value : "";
+}
+
 static void
-mark_make(
-    char *mark, const struct stat *st, const char *uri, const char *module)
+mark_make(char *mark, const struct stat *st, const struct pkcs11uri *uri,
+    const char *module)
 {
 	uint8_t digest[SHA256_LEN];
 	struct bytes b = {0};
 
-	bytes_addf(&b, "%s\n%s\n%llu %llu %lld.%09ld %lld", uri, module,
+	bytes_addf(&b, "%s\n%s\n%s\n%s\n", said(uri->token), said(uri->serial),
+	    said(uri->model), said(uri->manufacturer));
+	bytes_addf(&b, "%s\n%llu %llu %lld.%09ld %lld", module,
 	    (unsigned long long)st->st_dev, (unsigned long long)st->st_ino,
 	    (long long)st->st_mtim.tv_sec, (long)st->st_mtim.tv_nsec,
 	    (long long)st->st_size);
@@ -59,7 +67,7 @@ not_refused_before(const struct pin *pin, const char *state, const char *path,
 	} else if (strstr((char *)marks.data, pin->mark) != NULL) {
 		rc = fail(why, FAIL_BUSY, "token-pin",
 		    "the token refused this PIN; it is not tried again until "
-		    "the PIN file or the URI changes");
+		    "the PIN file or the token changes");
 		fail_cause(why, "PIN file %s", path);
 	}
 	bytes_free(&marks);
@@ -114,8 +122,8 @@ out:
 }
 
 int
-pin_read(struct pin *pin, const char *path, const char *uri, const char *module,
-    const char *state, struct fail *why)
+pin_read(struct pin *pin, const char *path, const struct pkcs11uri *uri,
+    const char *module, const char *state, struct fail *why)
 {
 	struct stat before, after;
 

@@ -88,8 +88,8 @@ place_equal(const struct place *a, const struct place *b)
 struct token_place
 place_token(const struct place *place)
 {
-	return (struct token_place){place->uri, place->text, place->module,
-	    place->pin_file, place->state};
+	return (struct token_place){
+	    place->uri, place->module, place->pin_file, place->state};
 }
 
 static const struct hint {

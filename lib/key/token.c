@@ -174,7 +174,7 @@ token_open(struct token **token, const struct token_place *place, bool pick,
 	t->lock = -1;
 	if (lock_take(t, place->state, why) == 0 &&
 	    (place->pin_file == NULL ||
-		pin_read(&pin, place->pin_file, place->text, place->module,
+		pin_read(&pin, place->pin_file, place->uri, place->module,
 		    place->state, why) == 0)) {
 		wish.pin = pin.len > 0 ? pin.text : NULL;
 		rc = open_tries(t, &wish, &pin, place->state, why);

@@ -17,7 +17,6 @@ struct token;
 /* Borrowed during the call. */
 struct token_place {
 	const struct pkcs11uri *uri;
-	const char *text;     /* the URI as it was written */
 	const char *module;   /* absolute path */
 	const char *pin_file; /* NULL: no login */
 	const char *state;    /* folder of the lock file and the PIN's mark */

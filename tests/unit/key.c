@@ -634,7 +634,7 @@ static void
 a_wrong_pin_is_tried_once_by_all_processes_together(void **st)
 {
 	char *wrong = in_dir("wrong-pin");
-	struct key_place at = key_at("p256");
+	struct key_place at = key_at("p256"), other;
 	struct key *key[3];
 	char *right = pin;
 	pid_t pid[4];
@@ -659,6 +659,10 @@ a_wrong_pin_is_tried_once_by_all_processes_together(void **st)
 	}
 	for (i = 0; i < 4; i++)
 		assert_int_equal(status_of(pid[i]), 10);
+	assert_int_equal(logins(), 1);
+	/* It is the token's: no other key of it costs a try. */
+	other = key_at("p384");
+	refused(other, "token-pin");
 	assert_int_equal(logins(), 1);
 
 	/* The file changes: everybody finds out without being told. */
