@@ -73,6 +73,9 @@ option_take(struct options *o, int argc, char **argv, int *i, struct fail *why)
 	if (own == NULL)
 		return flag_add(
 		    &o->flags, key, value != NULL ? value : "true", why);
+	if (flag && value != NULL)
+		return fail(
+		    why, FAIL_CONFIG, "usage", "%s takes no value", word);
 	if (flag)
 		*(bool *)((char *)o + own->offset) = true;
 	else

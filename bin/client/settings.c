@@ -133,6 +133,16 @@ string_set(
 }
 
 static int
+bool_set(
+    bool *out, const struct conf_key *key, const char *text, struct fail *why)
+{
+	*out = strcmp(text, "true") == 0;
+	return *out || strcmp(text, "false") == 0
+	           ? 0
+	           : not_allowed(key, text, "true or false", why);
+}
+
+static int
 number_set(int64_t *out, const struct conf_key *key, const char *text,
     struct fail *why)
 {
@@ -171,8 +181,7 @@ value_set(
 
 	switch (key->type) {
 	case CONF_BOOL:
-		*(bool *)at = strcmp(text, "false") != 0;
-		return 0;
+		return bool_set(at, key, text, why);
 	case CONF_STRING:
 		return string_set(at, key, text, why);
 	case CONF_DURATION:
@@ -291,6 +300,7 @@ loose_make(struct settings *s, const struct flags *flags, struct fail *why)
 	cert->server = server;
 	if (cert->folder == NULL && s->state != NULL)
 		cert->folder = file_path(s->state, cert->name);
+	cert->state = s->state != NULL ? s->state : cert->folder;
 	if (s->state != NULL)
 		server->learnt = file_path(s->state, "anchors.pem");
 	else if (cert->folder != NULL)
@@ -370,6 +380,7 @@ link_up(struct settings *s, struct fail *why)
 							: "");
 		if (cert[i].folder == NULL)
 			cert[i].folder = file_path(s->state, cert[i].name);
+		cert[i].state = s->state;
 	}
 	return 0;
 }

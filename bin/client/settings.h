@@ -29,6 +29,7 @@ struct certificate {
 	char *server_name;           /* NULL: the only one */
 	const struct server *server; /* borrowed */
 	char *folder;
+	const char *state; /* what is for all of them: a PIN that was refused */
 	char *subject;
 	struct conf_strings san;
 	char *key_type, *key_uri, *module, *pin_file;

@@ -1,7 +1,9 @@
 #include "bin/client/client.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/base/file.h"
 #include "lib/base/when.h"
@@ -24,6 +26,10 @@ auth_key(struct talk *talk, const struct source *source, const char *place,
 	    .pin_file = source->plan.pin_file,
 	    .state = source->plan.state};
 
+	if (at.state == NULL && pkcs11uri_is(place))
+		return fail(why, FAIL_CONFIG, "usage",
+		    "--folder or --state says where it is kept that a token "
+		    "refused its PIN");
 	if (key_open(&talk->key, &at, why) != 0 ||
 	    key_ready(talk->key, KEY_WAIT, why) != 0)
 		return -1;
@@ -280,6 +286,24 @@ names_read(
 	return 0;
 }
 
+static int
+hook_check(const struct certificate *cert, struct fail *why)
+{
+	if (cert->hook.n == 0 || cert->hook.text[0][0] == '/')
+		return 0;
+	return fail(why, FAIL_CONFIG, "config",
+	    "hook: \"%s\" is not an absolute path", cert->hook.text[0]);
+}
+
+static int
+folder_make(const char *path, struct fail *why)
+{
+	if (path == NULL || mkdir(path, 0755) == 0 || errno == EEXIST)
+		return 0;
+	fail(why, FAIL_BROKEN, "folder", "cannot make %s", path);
+	return fail_errno(why, "mkdir");
+}
+
 static const EVP_MD *
 hash_of(int word)
 {
@@ -315,7 +339,7 @@ plan_make(struct source *source, const struct certificate *cert)
 	    .key_uri = cert->key_uri,
 	    .module = cert->module,
 	    .pin_file = cert->pin_file,
-	    .state = cert->folder,
+	    .state = cert->state,
 	    .key_reuse = cert->key_reuse,
 	    .renew_before = cert->renew_before,
 	    .renew_percent = cert->renew_percent,
@@ -335,7 +359,8 @@ source_open(
 	source->anchors = sk_X509_new_null();
 	if (source->anchors == NULL)
 		abort();
-	if (names_read(source, cert, why) != 0) {
+	if (names_read(source, cert, why) != 0 || hook_check(cert, why) != 0 ||
+	    folder_make(cert->state, why) != 0) {
 		source_close(source);
 		return -1;
 	}

@@ -67,17 +67,77 @@ file_add(STACK_OF(X509) * anchors, const char *path, struct fail *why)
 	return 0;
 }
 
-/* The folder of a file that is to be written. */
-static void
-folder_make(const char *path)
-{
-	char *dir = str_dup(path), *slash = strrchr(dir, '/');
+/* ---- what is learnt ------------------------------------------------------- */
 
-	if (slash != NULL && slash != dir) {
-		*slash = '\0';
-		(void)mkdir(dir, 0755);
+#define HEAD "# Learnt from: "
+#define HEAD_LEN (sizeof(HEAD) - 1 + 2 * SHA256_LEN)
+#define LEARNT_MAX (1024 * 1024)
+
+/* What the configuration says of whom to trust, as the first line of the file
+ * of what was learnt.  Empty: it says nothing. */
+static int
+head_of(char head[HEAD_LEN + 1], const struct server *server, struct fail *why)
+{
+	STACK_OF(X509) *certs = NULL;
+	struct bytes text = {0};
+	uint8_t hash[SHA256_LEN];
+	int i;
+
+	head[0] = '\0';
+	if (server->anchors == NULL && server->pin == NULL)
+		return 0;
+	if (server->anchors != NULL &&
+	    cert_file_read(&certs, server->anchors, why) != 0)
+		return -1;
+	for (i = 0; i < sk_X509_num(certs); i++)
+		cert_der_add(&text, sk_X509_value(certs, i));
+	sk_X509_pop_free(certs, X509_free);
+	bytes_adds(&text, server->pin != NULL ? server->pin : "");
+	sha256(hash, span_of(&text));
+	bytes_free(&text);
+	memcpy(head, HEAD, sizeof(HEAD));
+	hex_write(
+	    head + sizeof(HEAD) - 1, (struct span){hash, sizeof(hash)}, false);
+	return 0;
+}
+
+/* The first line that the file has; empty: none, or another. */
+static void
+head_there(char head[HEAD_LEN + 1], const char *path)
+{
+	struct bytes text = {0};
+	struct fail ignored = {0};
+
+	head[0] = '\0';
+	if (file_read(&text, path, LEARNT_MAX, &ignored) == 0 &&
+	    text.len > HEAD_LEN &&
+	    memcmp(text.data, HEAD, sizeof(HEAD) - 1) == 0) {
+		memcpy(head, text.data, HEAD_LEN);
+		head[HEAD_LEN] = '\0';
 	}
-	free(dir);
+	bytes_free(&text);
+}
+
+/* Learnt by another pin or other anchors, or unseen, it counts no more once the
+ * configuration says better. */
+static int
+learnt_counts(bool *counts, const struct server *server, struct fail *why)
+{
+	char now[HEAD_LEN + 1], then[HEAD_LEN + 1];
+
+	*counts = false;
+	if (server->learnt == NULL || access(server->learnt, F_OK) != 0)
+		return 0;
+	if (file_closed(server->learnt, why) != 0 ||
+	    head_of(now, server, why) != 0)
+		return -1;
+	head_there(then, server->learnt);
+	*counts = now[0] == '\0' || strcmp(now, then) == 0;
+	if (!*counts)
+		warn_user("%s was learnt of something else than what is "
+			  "configured: not used",
+		    server->learnt);
+	return 0;
 }
 
 static int
@@ -85,11 +145,17 @@ learnt_write(const STACK_OF(X509) * anchors, const struct server *server,
     struct fail *why)
 {
 	struct bytes pem = {0};
-	char text[72];
+	char text[72], head[HEAD_LEN + 1];
 	int i, rc;
 
 	if (server->learnt == NULL)
 		return 0;
+	if (head_of(head, server, why) != 0)
+		return -1;
+	if (head[0] == '\0') /* as it was: it is of that pin still */
+		head_there(head, server->learnt);
+	if (head[0] != '\0')
+		bytes_addf(&pem, "%s\n", head);
 	for (i = 0; i < sk_X509_num(anchors); i++) {
 		X509 *root = sk_X509_value(anchors, i);
 		char *name = name_text(X509_get_subject_name(root));
@@ -99,7 +165,6 @@ learnt_write(const STACK_OF(X509) * anchors, const struct server *server,
 		pem_add(&pem, root);
 		free(name);
 	}
-	folder_make(server->learnt);
 	rc = file_write(server->learnt, span_of(&pem), 0644, why);
 	bytes_free(&pem);
 	return rc;
@@ -140,7 +205,6 @@ stamp(const struct server *server)
 
 	if (server->learnt == NULL)
 		return;
-	folder_make(server->learnt);
 	path = stamp_path(server);
 	(void)!file_write(path, nothing, 0644, &ignored);
 	free(path);
@@ -188,12 +252,13 @@ first_contact(
 static int
 known(STACK_OF(X509) * anchors, const struct server *server, struct fail *why)
 {
-	if (server->anchors != NULL &&
-	    file_add(anchors, server->anchors, why) != 0)
+	bool counts;
+
+	if (learnt_counts(&counts, server, why) != 0 ||
+	    (server->anchors != NULL &&
+		file_add(anchors, server->anchors, why) != 0))
 		return -1;
-	if (server->learnt != NULL && access(server->learnt, F_OK) == 0)
-		return file_add(anchors, server->learnt, why);
-	return 0;
+	return counts ? file_add(anchors, server->learnt, why) : 0;
 }
 
 static int

@@ -199,6 +199,36 @@ file_put(const char *path, struct span in, mode_t mode, struct fail *why)
 }
 
 static int
+not_closed(const char *path, struct fail *why)
+{
+	return fail(why, FAIL_CONFIG, "file-mode",
+	    "%s: anybody may write it; chmod o-w it", path);
+}
+
+int
+file_closed(const char *path, struct fail *why)
+{
+	const char *slash = strrchr(path, '/');
+	struct stat st;
+	char *dir;
+	int rc = 0;
+
+	if (stat(path, &st) != 0)
+		return cannot_write(path, why);
+	if ((st.st_mode & S_IWOTH) != 0 &&
+	    (!S_ISDIR(st.st_mode) || (st.st_mode & S_ISVTX) == 0))
+		return not_closed(path, why);
+	if (S_ISDIR(st.st_mode))
+		return 0;
+	dir = slash == NULL   ? str_dup(".")
+	      : slash == path ? str_dup("/")
+	                      : mem_dup(path, (size_t)(slash - path));
+	rc = file_closed(dir, why);
+	free(dir);
+	return rc;
+}
+
+static int
 fd_lock(int *fd, const char *path, double wait, struct fail *why)
 {
 	double until = when_clock() + wait;

@@ -34,6 +34,9 @@ MUST_CHECK int file_write(
  */
 MUST_CHECK int file_put(
     const char *path, struct span in, mode_t mode, struct fail *why);
+/* Is it, and the folder that a file is in, closed to others' writing (or
+ * sticky)?  FAIL_CONFIG "file-mode". */
+MUST_CHECK int file_closed(const char *path, struct fail *why);
 /*
  * Open (creating it 0600) and lock a file; closing the descriptor unlocks.
  * Waits `wait` seconds at most: then FAIL_BUSY "locked".

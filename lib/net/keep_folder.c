@@ -80,7 +80,7 @@ keep_folder_open(int *lock, const char *folder, struct fail *why)
 	*lock = -1;
 	if (mkdir(folder, 0755) != 0 && errno != EEXIST)
 		rc = path_failed("mkdir", folder, why);
-	else
+	else if ((rc = file_closed(folder, why)) == 0)
 		rc = file_lock(lock, path, 0, why);
 	free(path);
 	return rc;
