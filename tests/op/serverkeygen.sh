@@ -456,6 +456,12 @@ admin revoke --reason superseded "$(openssl x509 -in "$T/agreer.pem" -noout \
 	-serial | cut -d= -f2)" >/dev/null
 bad "a certificate that is revoked" 400 key-id made serverkeygen maker-ra \
 	"$T/enc3.b64"
+chmod 644 "$T/keygen.key"
+is "a signer's key that everybody reads" "$(post made serverkeygen maker-ra \
+	"$T/enc2.b64") $(reason)" "500 file-mode"
+is "of which only the log tells" "$(grep -c "$T" "$T/body")" 0
+like "which it does" "$(cat "$T/log")" "$T/keygen.key must be a regular file"
+chmod 600 "$T/keygen.key"
 cp "$T/ca.pem" "$T/keygen.pem"
 before_refusal
 is "a signer that does not fit" "$(post made serverkeygen maker-ra \
