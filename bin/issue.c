@@ -15,6 +15,7 @@ static char local_endpoint[] = "local";
 
 struct order {
 	const char *profile, *endpoint;
+	const struct profile *chosen; /* instead of the two */
 	struct bytes body;
 };
 
@@ -39,6 +40,11 @@ endpoint_make(struct endpoint *e, const struct order *order,
 	const struct endpoint *named = NULL;
 
 	*e = (struct endpoint){.name = local_endpoint, .lenient = true};
+	if (order->chosen != NULL) {
+		e->profile = order->chosen;
+		e->profile_name = e->profile->name;
+		return 0;
+	}
 	if (order->endpoint != NULL) {
 		named = settings_endpoint(settings, order->endpoint);
 		if (named == NULL)
@@ -132,9 +138,9 @@ order_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
 
 int
 profile_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
-    const char *profile, struct span csr, struct fail *why)
+    const struct profile *profile, struct span csr, struct fail *why)
 {
-	struct order order = {.profile = profile};
+	struct order order = {.chosen = profile};
 	int rc;
 
 	bytes_add(&order.body, csr.data, csr.len);

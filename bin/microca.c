@@ -34,6 +34,8 @@ static const struct command commands[] = {
     {"issue", issue_run,
 	"(--profile PROFILE | --endpoint ENDPOINT) [-o FILE] CSRFILE",
 	"issue a certificate from a request in a file"},
+    {"proof", proof_run, "[--hours N] [-o FILE] CODE",
+	"issue what Azure asks for to register the intermediate"},
     {"revoke", revoke_run, "[--reason WORD] [--text TEXT] SERIAL",
 	"revoke a certificate, effective at once"},
     {"secret", secret_run,

@@ -37,7 +37,7 @@ struct command {
 
 command_run approve_run, check_run, cloud_run, csr_run, deny_run, httpd_run,
     import_run, init_run, install_run, issue_run, issuers_run, list_run,
-    pending_run, revoke_run, secret_run, show_run;
+    pending_run, proof_run, revoke_run, secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -104,7 +104,8 @@ MUST_CHECK int extension_push(STACK_OF(X509_EXTENSION) * *stack, int nid,
 /* Issue under a profile what `csr` (DER) asks for, as `microca issue` does:
  * recorded, and so is a refusal. */
 MUST_CHECK int profile_issue(struct bytes *der, const struct tool *tool,
-    struct ca *ca, const char *profile, struct span csr, struct fail *why);
+    struct ca *ca, const struct profile *profile, struct span csr,
+    struct fail *why);
 
 /* ---- root.c ---- */
 /* A self-signed certificate for our key. */

@@ -33,10 +33,22 @@ anchors_fill(struct own_run *run, struct fail *why)
 }
 
 static int
+profile_find(
+    const struct profile **profile, struct own_run *run, struct fail *why)
+{
+	*profile = profiles_find(run->settings->profiles, run->own->profile);
+	if (*profile != NULL)
+		return 0;
+	return fail(why, FAIL_ABSENT, "profile", "no profile \"%s\"",
+	    run->own->profile);
+}
+
+static int
 certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
     const struct keep_pair *renews, struct fail *why)
 {
 	struct own_run *run = arg;
+	const struct profile *profile;
 	struct bytes der = {0};
 	struct ca *ca = NULL;
 	int rc = -1;
@@ -46,8 +58,8 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	*others = NULL;
 	if (anchors_fill(run, why) == 0 &&
 	    tool_ca(&ca, run->tool, CA_STORE | CA_KEY, why) == 0 &&
-	    profile_issue(&der, run->tool, ca, run->own->profile, csr, why) ==
-		0)
+	    profile_find(&profile, run, why) == 0 &&
+	    profile_issue(&der, run->tool, ca, profile, csr, why) == 0)
 		rc = cert_x509(leaf, span_of(&der), why);
 	if (rc != 0 && why->kind == FAIL_MALFORMED)
 		why->kind = FAIL_DENIED; /* our answer: not to be asked again */
