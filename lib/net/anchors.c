@@ -9,6 +9,7 @@
 #include "lib/wire/cert.h"
 
 #define CHAIN_MAX 8
+#define CLIMBS_MAX 256
 #define PIN_PREFIX "sha256:"
 
 /* ---- certificates -------------------------------------------------------- */
@@ -263,11 +264,24 @@ anchors_follow(STACK_OF(X509) * *followed, bool *changed, int *strangers,
 
 /* ---- chains -------------------------------------------------------------- */
 
+struct climb {
+	const STACK_OF(X509) * pool, *anchors;
+	int left; /* signatures that are looked at, at most */
+};
+
+/* RFC 5280, 6.1.4: only a CA's certificate leads further up. */
+static bool
+leads_up(struct climb *c, X509 *from, X509 *to)
+{
+	return names_match(to, from) && is_ca(to) && c->left-- > 0 &&
+	       signed_by(from, to);
+}
+
 /* Continue from the last of `chain`; true when an anchor is reached. */
 static bool
-climb(STACK_OF(X509) * chain, const STACK_OF(X509) * pool,
-    const STACK_OF(X509) * anchors)
+climb(STACK_OF(X509) * chain, struct climb *c)
 {
+	const STACK_OF(X509) *pool = c->pool, *anchors = c->anchors;
 	X509 *last = sk_X509_value(chain, sk_X509_num(chain) - 1);
 
 	if (has(anchors, last))
@@ -282,10 +296,10 @@ climb(STACK_OF(X509) * chain, const STACK_OF(X509) * pool,
 	for (int i = 0; pool != NULL && i < sk_X509_num(pool); i++) {
 		X509 *next = sk_X509_value(pool, i);
 
-		if (has(chain, next) || !signed_by(last, next))
+		if (has(chain, next) || !leads_up(c, last, next))
 			continue;
 		push(chain, next);
-		if (climb(chain, pool, anchors))
+		if (climb(chain, c))
 			return true;
 		X509_free(sk_X509_pop(chain));
 	}
@@ -296,9 +310,11 @@ int
 anchors_chain(STACK_OF(X509) * *chain, X509 *leaf, const STACK_OF(X509) * pool,
     const STACK_OF(X509) * anchors, struct fail *why)
 {
+	struct climb c = {pool, anchors, CLIMBS_MAX};
+
 	*chain = copy_of(NULL);
 	push(*chain, leaf);
-	if (anchors != NULL && climb(*chain, pool, anchors))
+	if (anchors != NULL && climb(*chain, &c))
 		return 0;
 	sk_X509_pop_free(*chain, X509_free);
 	*chain = NULL;

@@ -37,7 +37,7 @@ MUST_CHECK int anchors_follow(STACK_OF(X509) * *followed, bool *changed,
 
 /*
  * Leaf first, root last, out of whatever certificates there are; the end is
- * one of `anchors`.  Signatures and names, not purposes.  FAIL_DENIED
+ * one of `anchors`.  Signatures, names and cA, not purposes.  FAIL_DENIED
  * "up-chain".  The caller frees.
  */
 MUST_CHECK int anchors_chain(STACK_OF(X509) * *chain, X509 *leaf,

@@ -158,7 +158,7 @@ static bool
 is_answer(const struct fail *why)
 {
 	static const char *const none[] = {
-	    "up-tls", "up-authz", "up-redirect", "up-auth"};
+	    "up-tls", "up-authz", "pin", "up-redirect", "up-auth"};
 	size_t i;
 
 	if (strcmp(why->reason, "up-cert") == 0)

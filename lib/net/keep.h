@@ -46,7 +46,7 @@ struct keep_source {
 	 * why->retry; FAIL_BUSY: try later; other kinds: refused.  A request
 	 * counts as answered, and is made anew for the next try, when that
 	 * failed with FAIL_DENIED other than "up-tls", "up-authz",
-	 * "up-redirect", "up-auth", or with "up-cert".
+	 * "pin", "up-redirect", "up-auth", or with "up-cert".
 	 */
 	int (*certify)(void *arg, X509 **leaf, STACK_OF(X509) * *others,
 	    struct span csr, const struct keep_pair *renews, struct fail *why);

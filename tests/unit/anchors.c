@@ -1,5 +1,7 @@
 #include "tests/unit/pki.h"
 
+#include <time.h>
+
 #include "lib/net/anchors.h"
 
 #include <setjmp.h>
@@ -318,6 +320,43 @@ chains_end_at_an_anchor(void **state)
 	}
 }
 
+/* Certificates of one name and key, each above each: no reason to think for
+ * minutes. */
+static void
+a_tangle_has_an_end(void **state)
+{
+	STACK_OF(X509) *pool = sk_X509_new_null(), *anchors = STACK(stranger),
+		       *chain;
+	struct fail why = {0};
+	clock_t start;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		must(sk_X509_push(pool, pki_ca("CN=sub", ki, sub, ki)) > 0,
+		    "one more");
+	start = clock();
+	assert_int_equal(anchors_chain(&chain, leaf, pool, anchors, &why), -1);
+	assert_string_equal(why.reason, "up-chain");
+	assert_true(clock() - start < 2 * CLOCKS_PER_SEC);
+	free_all(pool);
+	free_all(anchors);
+}
+
+static void
+nothing_goes_by_way_of_an_end_entity(void **state)
+{
+	X509 *entity = pki_leaf("CN=sub", ki, new, k2);
+	STACK_OF(X509) *pool = STACK(entity), *anchors = STACK(new), *chain;
+	struct fail why = {0};
+
+	(void)state;
+	assert_int_equal(anchors_chain(&chain, leaf, pool, anchors, &why), -1);
+	assert_string_equal(why.reason, "up-chain");
+	free_all(pool);
+	free_all(anchors);
+	X509_free(entity);
+}
+
 int
 main(void)
 {
@@ -328,6 +367,8 @@ main(void)
 	    cmocka_unit_test(a_new_root_is_trusted_by_the_word_of_the_old),
 	    cmocka_unit_test(an_old_root_that_has_ended_vouches_for_nobody),
 	    cmocka_unit_test(chains_end_at_an_anchor),
+	    cmocka_unit_test(a_tangle_has_an_end),
+	    cmocka_unit_test(nothing_goes_by_way_of_an_end_entity),
 	};
 
 	return cmocka_run_group_tests_name("anchors", tests, make, drop);

@@ -92,6 +92,7 @@ enum mode {
 	REFUSE,
 	BUSY,
 	TLS,
+	PIN,  /* no root of theirs is the pinned one */
 	LOST, /* certified, but the answer does not come */
 	OTHER_KEY,
 	EXPIRED,
@@ -214,6 +215,8 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	case BUSY:
 	case LOST:
 		return (fail)(why, FAIL_BUSY, "up-net", "nobody there");
+	case PIN:
+		return (fail)(why, FAIL_DENIED, "pin", "another root");
 	case TLS:
 		return (fail)(why, FAIL_DENIED, "up-tls", "not trusted");
 	default:
@@ -524,11 +527,14 @@ a_request_that_waits_is_repeated_as_it_was(void **state)
 	server.mode = TLS; /* or a captive portal */
 	status_rewind();
 	assert_false(runs(false, "up-tls"));
+	server.mode = PIN;
+	status_rewind();
+	assert_false(runs(false, "pin"));
 	server.mode = GOOD;
 	status_rewind();
 	assert_true(runs(false, NULL));
 	assert_memory_equal(first, server.csr, sizeof(first));
-	assert_int_equal(server.asked, 5);
+	assert_int_equal(server.asked, 6);
 	s = status();
 	assert_int_equal(s.state, KEEP_GOOD);
 	assert_int_equal(s.pending_since, 0);
