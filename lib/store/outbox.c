@@ -135,19 +135,21 @@ row_read(struct outbox_device *d, struct conn *c, struct fail *why)
 		return 0;
 	}
 	d->seq = d->confirmed;
-	if (d->newest.status != STORE_GOOD)
-		d->kind = OUTBOX_REVOKED;
 	return 0;
 }
 
+/* The row first: what comes in between is then in the certificates, and not the
+ * other way round, which would confirm a row whose certificate was not told. */
 static int
 device_read(
     struct outbox_device *d, struct conn *c, int64_t now, struct fail *why)
 {
-	if (good_read(d, c, now, why) != 0 || newest_read(d, c, why) != 0 ||
-	    delivery_read(d, c, why) != 0)
+	if (delivery_read(d, c, why) != 0 || row_read(d, c, why) != 0 ||
+	    good_read(d, c, now, why) != 0 || newest_read(d, c, why) != 0)
 		return -1;
-	return row_read(d, c, why);
+	if (!d->open && d->newest.status != STORE_GOOD)
+		d->kind = OUTBOX_REVOKED;
+	return 0;
 }
 
 /* ---- pages --------------------------------------------------------------- */

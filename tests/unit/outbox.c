@@ -1,6 +1,8 @@
 /* outbox: what is still to be told of devices, and what became of it. */
 #include "tests/unit/records.h"
 
+#include <pthread.h>
+
 #include "lib/store/outbox.h"
 
 static unsigned serial;
@@ -137,6 +139,48 @@ done_is_what_was_there_when_it_was_told(void **state)
 	assert_int_equal(turn(store, 0, T0), 0);
 	assert_int_equal(state_of(store).open, 0);
 	assert_int_equal(state_of(store).oldest, 0);
+	outbox_page_free(&page);
+	store_free(store);
+}
+
+#define HAMMERED 400
+static bool hammered; /* atomic */
+
+static void *
+hammer(void *arg)
+{
+	for (unsigned i = 0; i < HAMMERED; i++)
+		issue(arg, "a", i > 0, T0 + DAY);
+	__atomic_store_n(&hammered, true, __ATOMIC_RELEASE);
+	return NULL;
+}
+
+/* Else a row would be confirmed whose certificate was never told. */
+static void
+certificates_are_not_older_than_the_row(void **state)
+{
+	struct store *store = store_made();
+	pthread_t thread;
+	unsigned pages = 0;
+
+	(void)state;
+	serial = 0;
+	hammered = false;
+	assert_int_equal(pthread_create(&thread, NULL, hammer, store), 0);
+	while (!__atomic_load_n(&hammered, __ATOMIC_ACQUIRE)) {
+		char *sql;
+
+		if (turn(store, 0, T0) == 0)
+			continue;
+		pages++;
+		sql = str_fmt("SELECT certificate FROM outbox WHERE seq = %lld",
+		    (long long)page.item[0].seq);
+		assert_true(page.item[0].good[0].id >= number_of(sql));
+		assert_true(page.item[0].newest.id >= number_of(sql));
+		free(sql);
+	}
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	assert_true(pages > 10);
 	outbox_page_free(&page);
 	store_free(store);
 }
@@ -307,6 +351,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    ON_DISK(device_comes_once_with_all_that_counts),
 	    ON_DISK(done_is_what_was_there_when_it_was_told),
+	    ON_DISK(certificates_are_not_older_than_the_row),
 	    ON_DISK(what_failed_waits_and_what_is_given_up_for_something_newer),
 	    ON_DISK(operator_retries_drops_and_has_it_told_again),
 	    ON_DISK(pages_go_over_everything_once),
