@@ -109,8 +109,13 @@ exit_of(const struct drain_report *r)
 		return fail_exit(FAIL_BUSY);
 	case RUN_REFUSED:
 		return EXIT_DIFFERENCE;
+	case RUN_DENIED:
+		return fail_exit(FAIL_DENIED);
 	default:
-		return fail_exit(r->why.kind);
+		return fail_exit(
+		    r->why.kind == FAIL_CONFIG || r->why.kind == FAIL_ABSENT
+			? FAIL_CONFIG
+			: FAIL_BROKEN);
 	}
 }
 

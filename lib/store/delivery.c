@@ -194,8 +194,8 @@ oldest(int64_t *when, struct conn *c, struct fail *why)
 
 	*when = 0;
 	if (db_query(c, SQL_OUTBOX_OPEN, &row,
-		VALUES(
-		    value_number(0), value_number(INT64_MAX), value_number(1)),
+		VALUES(value_number(0), value_number(INT64_MAX),
+		    value_number(INT64_MAX), value_number(1)),
 		why) != 0)
 		return -1;
 	if (row)

@@ -9,6 +9,8 @@
 
 /* Rows of one page: a device may have several. */
 #define ROWS 400
+/* s: nobody is made to wait for longer. */
+#define WAIT_MOST 86400
 
 static const char *const kind_words[] = {
     [OUTBOX_ENROLLED] = "enrolled",
@@ -172,7 +174,8 @@ open_read(struct outbox_page *page, struct conn *c, int64_t after, int64_t now,
 	bool row;
 	int seen = 0;
 	int rc = db_query(c, q, &row,
-	    VALUES(value_number(after), value_number(now), value_number(ROWS)),
+	    VALUES(value_number(after), value_number(now),
+		value_number(now + WAIT_MOST), value_number(ROWS)),
 	    why);
 
 	for (; rc == 0 && row; rc = db_step(c, q, &row, why)) {

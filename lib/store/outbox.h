@@ -45,7 +45,7 @@ struct outbox_page { /* outbox_page_free() */
 void outbox_page_free(struct outbox_page *page); /* contents */
 
 /* Devices with open rows after `after` that may be tried at `now`, each once,
- * in the order of their oldest. */
+ * in the order of their oldest.  A pause of more than a day is none. */
 MUST_CHECK int store_outbox_page(struct store *store, struct outbox_page *page,
     int64_t after, int64_t now, struct fail *why);
 /* Every device that ever had a certificate, by name, behind `after` ("" for the

@@ -256,13 +256,14 @@ const char *const sql_text[SQL_COUNT] = {
 			  " VALUES ($1, $2, $3, $4, $5, $6, 0)",
     [SQL_OUTBOX_COUNT] = "SELECT count(*) FROM outbox WHERE confirmed = 0",
     /* All but those of devices that wait, or are given up and have nothing
-     * newer. */
+     * newer.  Who waits until after $3 was told so by a clock that was wrong. */
     [SQL_OUTBOX_OPEN] =
 	"SELECT o.seq, o.device, o.created FROM outbox AS o"
 	" LEFT JOIN delivery AS d ON d.device = o.device"
 	" WHERE o.confirmed = 0 AND o.seq > $1 AND (d.device IS NULL"
-	" OR ((d.dead = 0 OR o.seq > d.failed) AND d.next <= $2))"
-	" ORDER BY o.seq LIMIT $3",
+	" OR ((d.dead = 0 OR o.seq > d.failed)"
+	" AND (d.next <= $2 OR d.next > $3)))"
+	" ORDER BY o.seq LIMIT $4",
     [SQL_OUTBOX_NEWEST] = "SELECT seq, kind FROM outbox"
 			  " WHERE confirmed = 0 AND device = $1"
 			  " ORDER BY seq DESC LIMIT 1",

@@ -143,6 +143,62 @@ done_is_what_was_there_when_it_was_told(void **state)
 	store_free(store);
 }
 
+static enum outbox_kind
+kind_in(struct store *store, const char *device)
+{
+	(void)turn(store, 0, T0);
+	for (size_t i = 0; i < page.n; i++)
+		if (strcmp(page.item[i].device, device) == 0)
+			return page.item[i].kind;
+	fail_msg("nothing is to be told of %s", device);
+	return OUTBOX_ENROLLED;
+}
+
+/* What was issued for nobody is revoked: in the same transaction it is to be
+ * told. */
+static void
+what_is_taken_back_is_told_too(void **state)
+{
+	struct store *store = store_made();
+	struct audit entry = {.event = "revoke"};
+	struct store_rules rules = rules_at(T0);
+	struct bytes repeat = {0};
+	struct fail why = {0};
+	struct record r;
+	bool changed;
+
+	(void)state;
+	serial = 0;
+	issue(store, "a", false, T0 + DAY);
+	settle(store, "a", INT64_MAX, OUTBOX_DONE, 0);
+	entry.serial = "0000000000000000000000000000000000000001";
+	assert_int_equal(
+	    store_lost(store, &changed, entry.serial, 0, T0 + 1, &entry, &why),
+	    0);
+	assert_true(changed);
+	assert_int_equal(kind_in(store, "a"), OUTBOX_REVOKED);
+	assert_int_equal(page.item[0].goods, 0);
+
+	/* An answer made anew: the one before it is superseded. */
+	rules.repeat_window = 0;
+	rules.supersede = 3600;
+	for (unsigned n = 11; n <= 12; n++) {
+		record_make(&r, n, "maker", "b", n == 11 ? "kb1" : "kb2");
+		digest(r.request_key, "request", "b");
+		r.device = str_dup("b");
+		assert_int_equal(
+		    record_issue(store, &repeat, &r, &rules, &why), 0);
+		record_free(&r);
+	}
+	assert_int_equal(kind_in(store, "b"), OUTBOX_ENROLLED);
+	assert_int_equal(page.item[1].goods, 1);
+	assert_int_equal(number_of("SELECT count(*) FROM outbox"
+				   " WHERE device = 'b'"),
+	    3);
+	outbox_page_free(&page);
+	store_free(store);
+}
+
 #define HAMMERED 400
 static bool hammered; /* atomic */
 
@@ -202,6 +258,9 @@ what_failed_waits_and_what_is_given_up_for_something_newer(void **state)
 	assert_int_equal(turn(store, 0, T0 + 60), 1);
 	assert_string_equal(page.item[0].device, "a");
 	assert_int_equal(page.item[0].tries, 1);
+	/* The clock was set back by more than a pause may last. */
+	assert_int_equal(turn(store, 0, T0 + 60 - DAY), 0);
+	assert_int_equal(turn(store, 0, T0 + 59 - DAY), 1);
 	s = state_of(store);
 	assert_int_equal(s.open, 2);
 	assert_int_equal(s.failed, 2);
@@ -351,6 +410,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    ON_DISK(device_comes_once_with_all_that_counts),
 	    ON_DISK(done_is_what_was_there_when_it_was_told),
+	    ON_DISK(what_is_taken_back_is_told_too),
 	    ON_DISK(certificates_are_not_older_than_the_row),
 	    ON_DISK(what_failed_waits_and_what_is_given_up_for_something_newer),
 	    ON_DISK(operator_retries_drops_and_has_it_told_again),
