@@ -256,6 +256,18 @@ chain_of(struct bytes *pem, X509 *leaf, const STACK_OF(X509) * cacerts,
 }
 
 static int
+generated(X509 **leaf, struct bytes *key, const struct order *order,
+    struct span csr, const STACK_OF(X509) * cacerts, struct fail *why)
+{
+	const struct est_decrypt with = {.key = order->decrypt,
+	    .anchors = order->source.anchors,
+	    .above = cacerts,
+	    .lenient = order->source.cert->server->lenient};
+
+	return est_serverkeygen(leaf, key, order->talk.est, csr, &with, why);
+}
+
+static int
 generate(const struct client *client, struct order *order, struct fail *why)
 {
 	const struct server *server = order->source.cert->server;
@@ -267,8 +279,7 @@ generate(const struct client *client, struct order *order, struct fail *why)
 	if (est_cacerts(&cacerts, order->talk.est, why) == 0 &&
 	    trust_follow(order->source.anchors, server, cacerts, why) == 0 &&
 	    request(&csr, order, why) == 0 &&
-	    est_serverkeygen(&leaf, &key, order->talk.est, span_of(&csr),
-		order->decrypt, why) == 0 &&
+	    generated(&leaf, &key, order, span_of(&csr), cacerts, why) == 0 &&
 	    chain_of(&pem, leaf, cacerts, order, why) == 0 &&
 	    key_write(client->options.key_out, span_of(&key), why) == 0)
 		rc = put_out(client->options.out, span_of(&pem), 0644, why);

@@ -102,13 +102,23 @@ MUST_CHECK int est_enroll(X509 **leaf, STACK_OF(X509) * *others,
     struct est *est, bool renew, est_make_csr *make, void *arg,
     struct fail *why);
 
+/* What opens a key that comes encrypted (RFC 7030, 4.4.2), borrowed. */
+struct est_decrypt {
+	EVP_PKEY *key;
+	/* Its signer's certificate ends in one of `anchors`, by way of `above`
+	 * (a cacerts answer, NULL: none) and what comes with it. */
+	const STACK_OF(X509) * anchors, *above;
+	bool lenient; /* keys that nobody signed, too */
+};
+
 /*
  * RFC 7030, 4.4: the key is made there.  `key` is the PKCS#8 PrivateKeyInfo
- * (a secret: bytes_wipe()), decrypted with `decrypt` when it came in an
- * EnvelopedData (CMS key transport with RSA, key agreement with EC); compared
- * with the certificate, and judged as if we were to certify it.
+ * (a secret: bytes_wipe()), decrypted by `with` (NULL: not) when it came in an
+ * EnvelopedData (CMS key transport with RSA, key agreement with EC), its
+ * signature verified; compared with the certificate, and judged as if we were
+ * to certify it.
  */
 MUST_CHECK int est_serverkeygen(X509 **leaf, struct bytes *key, struct est *est,
-    struct span csr, EVP_PKEY *decrypt, struct fail *why);
+    struct span csr, const struct est_decrypt *with, struct fail *why);
 
 #endif

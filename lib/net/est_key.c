@@ -6,6 +6,7 @@
 #include <openssl/cms.h>
 #include <openssl/err.h>
 
+#include "lib/net/est_signed.h"
 #include "lib/wire/cert.h"
 #include "lib/wire/der.h"
 #include "lib/wire/pubkey.h"
@@ -202,18 +203,18 @@ key_check(struct span info, X509 *leaf, struct fail *why)
 
 int
 est_key_read(struct bytes *key, const struct multipart_body *part,
-    EVP_PKEY *decrypt, X509 *leaf, struct fail *why)
+    const struct est_decrypt *with, X509 *leaf, struct fail *why)
 {
 	struct span content = span_of(&part->content), info;
 	struct bytes plain = {0};
 	int rc = 0;
 
 	if (is_enveloped(part->type)) {
-		if (decrypt == NULL)
+		if (with == NULL || with->key == NULL)
 			return fail(why, FAIL_DENIED, "up-key",
 			    "RFC 7030, 4.4.2: the key came encrypted, and "
 			    "nothing is there to decrypt it with");
-		rc = decrypt_cms(&plain, content, decrypt, why);
+		rc = decrypt_cms(&plain, content, with->key, why);
 		content = span_of(&plain);
 	}
 	/* With another RSA key it decrypts too, to nothing: RFC 3218, 2.3.2. */
@@ -223,6 +224,8 @@ est_key_read(struct bytes *key, const struct multipart_body *part,
 		         : fail(why, FAIL_MALFORMED, "up-body",
 			       "RFC 5958, 2: the key's part holds no private "
 			       "key");
+	if (rc == 0 && is_enveloped(part->type))
+		rc = est_signed_check(content, with, why);
 	if (rc == 0)
 		rc = key_check(info, leaf, why);
 	if (rc == 0)

@@ -29,8 +29,8 @@ made_leaf(X509 **leaf, const struct multipart_body *part, struct fail *why)
 /* Either part may come first. */
 static int
 made_read(X509 **leaf, struct bytes *key,
-    const struct multipart_body parts[MULTIPART_PARTS], EVP_PKEY *decrypt,
-    struct fail *why)
+    const struct multipart_body parts[MULTIPART_PARTS],
+    const struct est_decrypt *with, struct fail *why)
 {
 	int first = est_key_is(&parts[0]) ? 0 : 1;
 
@@ -38,7 +38,7 @@ made_read(X509 **leaf, struct bytes *key,
 		return fail(why, FAIL_MALFORMED, "up-type",
 		    "RFC 7030, 4.4.2: neither part is a private key");
 	if (made_leaf(leaf, &parts[1 - first], why) == 0 &&
-	    est_key_read(key, &parts[first], decrypt, *leaf, why) == 0)
+	    est_key_read(key, &parts[first], with, *leaf, why) == 0)
 		return 0;
 	X509_free(*leaf);
 	*leaf = NULL;
@@ -47,7 +47,7 @@ made_read(X509 **leaf, struct bytes *key,
 
 static int
 made(X509 **leaf, struct bytes *key, const struct http_answer *answer,
-    EVP_PKEY *decrypt, struct fail *why)
+    const struct est_decrypt *with, struct fail *why)
 {
 	struct multipart_body parts[MULTIPART_PARTS];
 	struct fail first = {0};
@@ -63,14 +63,14 @@ made(X509 **leaf, struct bytes *key, const struct http_answer *answer,
 		rc = fail(why, FAIL_MALFORMED, "up-body",
 		    "the server's answer cannot be read: %.240s", first.text);
 	else
-		rc = made_read(leaf, key, parts, decrypt, why);
+		rc = made_read(leaf, key, parts, with, why);
 	multipart_free(parts);
 	return rc;
 }
 
 int
 est_serverkeygen(X509 **leaf, struct bytes *key, struct est *est,
-    struct span csr, EVP_PKEY *decrypt, struct fail *why)
+    struct span csr, const struct est_decrypt *with, struct fail *why)
 {
 	struct http_answer answer = {0};
 	struct bytes body = {0};
@@ -81,7 +81,7 @@ est_serverkeygen(X509 **leaf, struct bytes *key, struct est *est,
 	if (est_exchange(&answer, est, "serverkeygen", span_of(&body), why) ==
 		0 &&
 	    answer_status(&answer, true, why) == 0)
-		rc = made(leaf, key, &answer, decrypt, why);
+		rc = made(leaf, key, &answer, with, why);
 	bytes_free(&body);
 	http_answer_free(&answer);
 	return rc;

@@ -166,9 +166,14 @@ sed -i -e '0,/name = "device";/s//&\n\t\tserverkeygen = "rsa2048";/' \
 	-e '0,/keys = ("p256", "p384", "rsa2048");/s//keys = ("rsa2048");/' \
 	-e '0,/key_usage = ("digitalSignature");/s//key_usage = ("digitalSignature", "keyEncipherment");/' \
 	"$DEMO/etc/profiles.conf"
-# Who signs what is encrypted.
-cp rsa2048/current/chain.pem "$DEMO/etc/keygen.pem"
-cp rsa2048/current/key.pem "$DEMO/etc/keygen.key"
+# Who signs what is encrypted: nobody's certificate for anything else.
+sed -i '0,/^profiles = (/s//&\n\t{ name = "generator"; validity = "1y"; keys = ("p256");\n\t  key_usage = ("digitalSignature"); subject = ( { type = "CN"; from = "required"; } ); },/' \
+	"$DEMO/etc/profiles.conf"
+openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	-keyout "$DEMO/etc/keygen.key" -subj "/CN=Key Generator" \
+	-out keygen.csr 2>/dev/null
+"$BUILDDIR/bin/microca" -c "$DEMO/etc/microca.conf" issue --profile generator \
+	- <keygen.csr >"$DEMO/etc/keygen.pem" 2>issue.err || cat issue.err
 chown "$(stat -c %U:%G "$DEMO/var")" "$DEMO"/etc/keygen.*
 chmod 600 "$DEMO/etc/keygen.key"
 printf 'keygen = { key = "%s"; certificate = "%s"; };\n' \

@@ -495,7 +495,7 @@ private_info(EVP_PKEY *key)
 
 /* RFC 7030, 4.4.2: AsymmetricKeyPackage in SignedData in EnvelopedData. */
 static struct bytes
-enveloped(EVP_PKEY *key, X509 *to)
+enveloped(EVP_PKEY *key, X509 *to, X509 *signer, EVP_PKEY *by)
 {
 	struct bytes info = private_info(key), package = {0}, out = {0};
 	STACK_OF(X509) *recipients = pki_chain(to, NULL, NULL);
@@ -505,14 +505,18 @@ enveloped(EVP_PKEY *key, X509 *to)
 	int len;
 
 	der_put(&package, DER_SEQUENCE, span_of(&info));
-	in = BIO_new_mem_buf(package.data, (int)package.len);
-	cms = CMS_sign(
-	    server_cert, server_key, NULL, in, CMS_BINARY | CMS_NOSMIMECAP);
-	must(cms != NULL, "sign a key");
-	len = i2d_CMS_ContentInfo(cms, &der);
-	CMS_ContentInfo_free(cms);
-	BIO_free(in);
-	in = BIO_new_mem_buf(der, len);
+	if (signer != NULL) {
+		in = BIO_new_mem_buf(package.data, (int)package.len);
+		cms =
+		    CMS_sign(signer, by, NULL, in, CMS_BINARY | CMS_NOSMIMECAP);
+		must(cms != NULL, "sign a key");
+		len = i2d_CMS_ContentInfo(cms, &der);
+		CMS_ContentInfo_free(cms);
+		BIO_free(in);
+		in = BIO_new_mem_buf(der, len);
+	} else {
+		in = BIO_new_mem_buf(package.data, (int)package.len);
+	}
 	cms = CMS_encrypt(recipients, in, EVP_aes_256_cbc(), CMS_BINARY);
 	must(cms != NULL, "encrypt a key");
 	OPENSSL_free(der);
@@ -559,6 +563,25 @@ skg_answer(const struct scripted *s, const char *key_part, struct span key,
 	bytes_free(&certs);
 }
 
+static const STACK_OF(X509) * above;
+static bool lenient;
+
+/* A certificate that signs keys, or one for `purpose`. */
+static X509 *
+signer_of(const char *purpose, X509 *issuer, EVP_PKEY *by)
+{
+	struct spec s = {.subject = "CN=Key Generator",
+	    .key = server_key,
+	    .issuer = issuer,
+	    .signer = by,
+	    .extension = {{NID_key_usage, "critical,digitalSignature"},
+		{purpose != NULL ? NID_ext_key_usage
+				 : NID_subject_key_identifier,
+		    purpose != NULL ? purpose : "hash"}}};
+
+	return pki_cert(&s);
+}
+
 static int
 keygen(const struct scripted *s, EVP_PKEY *decrypt, struct fail *why)
 {
@@ -566,11 +589,12 @@ keygen(const struct scripted *s, EVP_PKEY *decrypt, struct fail *why)
 	struct est *est = est_of(&server, NULL);
 	struct bytes csr = {0}, key = {0};
 	struct wish wish = {.subject = "CN=device 7"};
+	struct est_decrypt with = {decrypt, anchors, above, lenient};
 	X509 *leaf;
 	int rc;
 
 	pki_csr_der(&csr, &wish, server_key);
-	rc = est_serverkeygen(&leaf, &key, est, span_of(&csr), decrypt, why);
+	rc = est_serverkeygen(&leaf, &key, est, span_of(&csr), &with, why);
 	if (rc == 0) {
 		struct bytes want = private_info(device_key);
 
@@ -644,7 +668,9 @@ a_key_that_comes_encrypted_is_decrypted(void **state)
 		    .signer = root_key,
 		    .extension = {{NID_subject_key_identifier, "hash"}}};
 		X509 *receiver = pki_cert(&spec);
-		struct bytes sealed = enveloped(device_key, receiver);
+		X509 *signer = signer_of(NULL, root, root_key);
+		struct bytes sealed =
+		    enveloped(device_key, receiver, signer, server_key);
 		struct fail why = {0};
 
 		skg_answer(&s, ENV_PART, span_of(&sealed), device_cert, i == 1);
@@ -659,6 +685,7 @@ a_key_that_comes_encrypted_is_decrypted(void **state)
 		skg_answer(&s, ENV_PART, span_of(&sealed), device_cert, false);
 		expect("cut", keygen(&s, keys[i], &why), &why, FAIL_MALFORMED,
 		    "up-body");
+		X509_free(signer);
 		X509_free(receiver);
 		bytes_free(&sealed);
 	}
@@ -666,6 +693,67 @@ a_key_that_comes_encrypted_is_decrypted(void **state)
 		EVP_PKEY_free(keys[i]);
 		EVP_PKEY_free(others[i]);
 	}
+	scripted_stop(&s);
+}
+
+/* RFC 7030, 4.4.2: or whoever stands in between could send one of theirs. */
+static void
+a_key_that_comes_encrypted_is_signed(void **state)
+{
+	struct scripted s = scripted_usual();
+	EVP_PKEY *key = EVP_EC_gen("P-256"), *stranger = pki_key(),
+		 *sub_key = pki_key();
+	X509 *receiver = pki_leaf("CN=r", key, root, root_key);
+	X509 *other = pki_ca("CN=other", stranger, NULL, NULL);
+	X509 *sub = pki_ca("CN=sub", sub_key, root, root_key);
+	STACK_OF(X509) *subs = pki_chain(sub, NULL, NULL);
+	const struct {
+		const char *what;
+		X509 *signer;
+		const STACK_OF(X509) * above;
+		bool lenient, ok;
+	} rows[] = {
+	    {"its generator", signer_of(NULL, root, root_key), NULL, false,
+		true},
+	    {"a key generation authority",
+		signer_of("1.3.6.1.5.5.7.3.32", root, root_key), NULL, false,
+		true},
+	    {"one below another CA", signer_of(NULL, sub, sub_key), subs, false,
+		true},
+	    {"whose CA nobody knows", signer_of(NULL, sub, sub_key), NULL,
+		false, false},
+	    {"a device", signer_of("clientAuth", root, root_key), NULL, false,
+		false},
+	    {"a web server", signer_of("serverAuth", root, root_key), NULL,
+		true, false},
+	    {"a stranger", signer_of(NULL, other, stranger), NULL, true, false},
+	    {"nobody", NULL, NULL, false, false},
+	    {"nobody, which is allowed", NULL, NULL, true, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bytes sealed =
+		    enveloped(device_key, receiver, rows[i].signer, server_key);
+		struct fail why = {0};
+
+		above = rows[i].above;
+		lenient = rows[i].lenient;
+		skg_answer(&s, ENV_PART, span_of(&sealed), device_cert, false);
+		expect(rows[i].what, keygen(&s, key, &why), &why, FAIL_DENIED,
+		    rows[i].ok ? NULL : "up-key");
+		X509_free(rows[i].signer);
+		bytes_free(&sealed);
+	}
+	above = NULL;
+	lenient = false;
+	sk_X509_pop_free(subs, X509_free);
+	X509_free(sub);
+	X509_free(other);
+	X509_free(receiver);
+	EVP_PKEY_free(key);
+	EVP_PKEY_free(stranger);
+	EVP_PKEY_free(sub_key);
 	scripted_stop(&s);
 }
 
@@ -684,8 +772,9 @@ a_key_of_our_own_server_is_decrypted(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(wraps); i++) {
 		X509 *receiver = pki_leaf("CN=r", keys[i], root, root_key);
+		X509 *signer = signer_of(NULL, root, root_key);
 		struct keypackage package = {span_of(&info), receiver, wraps[i],
-		    server_cert, server_key, NULL};
+		    signer, server_key, NULL};
 		struct bytes sealed = {0};
 		struct fail why = {0};
 
@@ -694,6 +783,7 @@ a_key_of_our_own_server_is_decrypted(void **state)
 		skg_answer(&s, ENV_PART, span_of(&sealed), device_cert, false);
 		expect("ours", keygen(&s, keys[i], &why), &why, 0, NULL);
 		bytes_free(&sealed);
+		X509_free(signer);
 		X509_free(receiver);
 		EVP_PKEY_free(keys[i]);
 	}
@@ -753,6 +843,7 @@ main(void)
 	    cmocka_unit_test(a_linked_request_survives_a_401),
 	    cmocka_unit_test(a_key_that_comes_is_compared_with_its_certificate),
 	    cmocka_unit_test(a_key_that_comes_encrypted_is_decrypted),
+	    cmocka_unit_test(a_key_that_comes_encrypted_is_signed),
 	    cmocka_unit_test(a_key_of_our_own_server_is_decrypted),
 	    cmocka_unit_test(csrattrs_may_be_none),
 	};
