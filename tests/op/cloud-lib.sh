@@ -37,17 +37,9 @@ hub_sas() {
 hub_twins() { hub_ask GET /test/twins; }
 # hub_faults RATE: of answers that are 500, or none, after the work is done.
 hub_faults() { hub_ask POST /test/faults "{\"rate\":$1}" >/dev/null; }
-# Somebody else writes there: hub_create, hub_put DEVICE MEMBERS, hub_tag DEVICE
-# TAG.
-hub_create() {
-	hub_ask PUT "/devices/$1" "{\"deviceId\":\"$1\",$2}" >/dev/null
-}
+# hub_put DEVICE MEMBERS: somebody else writes there.
 hub_put() {
-	hub_ask PUT "/devices/$1" "{\"deviceId\":\"$1\",$2}" \
-		-H 'If-Match: *' >/dev/null
-}
-hub_tag() {
-	hub_ask PATCH "/twins/$1" "{\"tags\":{\"microca\":$2}}" >/dev/null
+	hub_ask POST /test/device "{\"deviceId\":\"$1\",$2}" >/dev/null
 }
 
 # ---- the uploader -------------------------------------------------------------

@@ -8,7 +8,8 @@
  * FOLDER has hub.pem, hub.key and `sas`, the key of policy "edge"; the port is
  * written to FOLDER/port.  Beside the hub's own requests, without a signature:
  * GET /test/twins (all of them), POST /test/faults {"rate":0.2} (of answers that
- * are 500, or none, after the work is done), GET /test/counts.
+ * are 500, or none, after the work is done), POST /test/device (somebody else
+ * writes there), GET /test/counts.
  */
 import crypto from 'node:crypto';
 import fs from 'node:fs';
@@ -213,6 +214,13 @@ function query(rq, body) {
 /* ---- requests ------------------------------------------------------------- */
 
 function test(rq, what, body) {
+  if (what === 'device') {
+    const device = devices.get(body.deviceId);
+    if (device)
+      fill(device.identity, body);
+    else
+      create(body.deviceId, body);
+  }
   if (what === 'faults')
     faults = body.rate;
   if (what === 'twins')

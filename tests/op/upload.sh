@@ -104,7 +104,7 @@ is "the line is back" "$(upload)$(same)" 0
 # ---- not let in ---------------------------------------------------------------
 fill issue d 1 2
 (umask 077 && rm -f "$T/sas2" && echo "not base64!" >"$T/sas2")
-sed -i 's/sas_key_file = "sas"/sas_key_file = "sas2"/' "$CONF"
+sed -i 's|sas_key_file = "[^"]*"|sas_key_file = "sas2"|' "$CONF"
 is "a key that is none is a mistake of configuration" "$(upload)" 2
 is "and kept" "$(open_rows) $(cloud_json .result)" "2 broken"
 cp "$T/kept.conf" "$CONF"
@@ -153,7 +153,7 @@ script -qec "$UPLOAD -q -c $CONF" "$T/script.log" </dev/null >"$T/terminal" 2>&1
 is "quietly, the log alone" "$(grep -vc ' run: done; ' <"$T/terminal")" 0
 
 # ---- a device of somebody else ------------------------------------------------
-hub_create f00001 '"status":"enabled","authentication":{"type":"sas"}'
+hub_put f00001 '"status":"enabled","authentication":{"type":"sas"}'
 fill issue f 1 2
 is "a device that something else made is refused" "$(upload)" 8
 is "the other one is told" "$(open_rows) $(hub_says | grep -c ^f00002)" "1 1"
@@ -228,10 +228,9 @@ ok "--force takes the store's word" admin cloud reconcile --repair --force
 is "and both say the same" "$(upload)$(same)" 0
 
 # ---- certificates that the store lost for good --------------------------------
-hub_create g00001 '"status":"enabled","authentication":{"type":"selfSigned"}'
-hub_tag g00001 '{"v":1,"edge":"edge-1","seq":1,"state":"active","cur":{"sha256":
-	"0000000000000000000000000000000000000000000000000000000000000000"},
-	"prev":null}'
+hub_put g00001 '"status":"enabled","authentication":{"type":"selfSigned"},
+	"tags":{"microca":{"v":1,"edge":"edge-1","seq":1,"state":"active","cur":
+	{"sha256":"0000000000000000000000000000000000000000000000000000000000000000"}}}'
 is "there as ours, and not in the store" "$(admin cloud reconcile --json |
 	jq -r '.differences[] | .device + " " + .difference')" "g00001 unknown"
 
