@@ -6,7 +6,7 @@
 #include "lib/base/when.h"
 #include "lib/cloud/hub_decide.h"
 #include "lib/cloud/plan.h"
-#include "lib/cloud/seen.h"
+#include "lib/cloud/viewed.h"
 #include "lib/cloud/way.h"
 
 static const char *const words[DIFFERENCES] = {
@@ -139,7 +139,7 @@ fits_as_told(bool *fits, struct check *c, const char *device,
 		plan_make(&wanted, &page->item[0], cloud);
 		*fits =
 		    way_hub(c->way) == NULL
-			? seen_fits(there, &wanted)
+			? viewed_fits(there, &wanted)
 			: hub_decide(&wanted, there, &cloud->azure) == HUB_DONE;
 		wanted_free(&wanted);
 	}
@@ -187,7 +187,7 @@ static int
 seen_differs(struct check *c, const struct wanted *wanted,
     const struct hub_device *there, struct fail *why)
 {
-	bool fits = seen_fits(there, wanted), known = true;
+	bool fits = viewed_fits(there, wanted), known = true;
 
 	if (!fits && fits_as_told(&fits, c, wanted->device, there, why) != 0)
 		return -1;
@@ -224,7 +224,7 @@ compare_seen(struct check *c, const struct wanted *wanted, struct fail *why)
 		    "the hub does not know it", wanted->current.sha256, NULL);
 		return 0;
 	}
-	rc = seen_read(&there, json, why);
+	rc = viewed_read(&there, json, why);
 	if (rc == 0)
 		rc = seen_differs(c, wanted, &there, why);
 	hub_device_free(&there);

@@ -1,4 +1,4 @@
-#include "lib/cloud/seen.h"
+#include "lib/cloud/viewed.h"
 
 #include <string.h>
 #include <strings.h>
@@ -44,7 +44,7 @@ identity_read(struct hub_device *d, const struct json *hub)
 }
 
 int
-seen_read(struct hub_device *device, const char *text, struct fail *why)
+viewed_read(struct hub_device *device, const char *text, struct fail *why)
 {
 	const struct json *hub;
 	struct json *j;
@@ -91,7 +91,7 @@ identity_fits(const struct hub_device *d, const struct wanted *w)
 }
 
 bool
-seen_fits(const struct hub_device *device, const struct wanted *wanted)
+viewed_fits(const struct hub_device *device, const struct wanted *wanted)
 {
 	const struct wanted *tag = &device->tag;
 
