@@ -4,6 +4,8 @@
 
 #include <openssl/err.h>
 
+#include "lib/net/staple.h"
+
 #define DEPTH_MAX 10
 
 static int
@@ -27,6 +29,19 @@ verify(X509_STORE_CTX *ctx, void *arg)
 		return 1;
 	X509_STORE_CTX_set_error(ctx, X509_V_ERR_APPLICATION_VERIFICATION);
 	return 0;
+}
+
+/* RFC 6066, 8: what came along with the certificate. */
+static int
+stapled(SSL *ssl, void *arg)
+{
+	struct session *session = arg;
+	STACK_OF(X509) *chain = SSL_get0_verified_chain(ssl);
+	const unsigned char *der = NULL;
+	long len = SSL_get_tlsext_status_ocsp_resp(ssl, &der);
+
+	return chain != NULL && staple_check(len > 0 ? der : NULL, len, chain,
+				    session->store, &session->refused) == 0;
 }
 
 /* RFC 5929, 3.1: the first Finished message is the client's in a handshake
@@ -74,6 +89,12 @@ session_prepare(struct session *session, SSL_CTX *ctx)
 	SSL_CTX_set_cert_verify_callback(ctx, verify, session);
 	SSL_CTX_set_verify_depth(ctx, DEPTH_MAX);
 	SSL_CTX_set_info_callback(ctx, handshake_done);
+	if (!session->tls.anyone) {
+		(void)SSL_CTX_set_tlsext_status_type(
+		    ctx, TLSEXT_STATUSTYPE_ocsp);
+		(void)SSL_CTX_set_tlsext_status_cb(ctx, stapled);
+		(void)SSL_CTX_set_tlsext_status_arg(ctx, session);
+	}
 	return session->tls.certs == NULL ||
 	       certificate_set(ctx, &session->tls);
 }

@@ -41,6 +41,9 @@
  * "cut 0" closes after reading the request, "hang 0" never answers, a file
  * without status line is HTTP/0.9.
  *
+ * FOLDER/staple, when it is there, is an OCSP response in DER that goes with
+ * the certificate to clients that ask for it (RFC 6066, 8).
+ *
  * What came is recorded in FOLDER:
  *
  *	request.N       the Nth request's line and headers, as sent
@@ -663,6 +666,30 @@ tls_make(const char *cert, const char *key)
 	    tls, (const unsigned char *)"answer", 6);
 }
 
+/* The client asked for the status of our certificate. */
+static int
+staple(SSL *ssl, void *arg)
+{
+	char path[4096];
+	unsigned char *der = OPENSSL_malloc(65536);
+	size_t len = 0;
+	FILE *f;
+
+	(void)arg;
+	(void)snprintf(path, sizeof(path), "%s/staple", folder);
+	f = fopen(path, "re");
+	if (f != NULL && der != NULL) {
+		len = fread(der, 1, 65536, f);
+		(void)fclose(f);
+	}
+	if (len == 0) {
+		OPENSSL_free(der);
+		return SSL_TLSEXT_ERR_NOACK;
+	}
+	(void)SSL_set_tlsext_status_ocsp_resp(ssl, der, (long)len);
+	return SSL_TLSEXT_ERR_OK;
+}
+
 int
 main(int argc, char **argv)
 {
@@ -712,6 +739,7 @@ main(int argc, char **argv)
 		    SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, anyone);
 	folder = argv[optind];
 	tls_make(cert, key);
+	(void)SSL_CTX_set_tlsext_status_cb(tls, staple);
 	sock = listening();
 	for (;;) {
 		int client = accept4(sock, NULL, NULL, SOCK_CLOEXEC);

@@ -2,6 +2,8 @@
  * are, HTTP, redirects, authentication. */
 #include "tests/unit/scripted.h"
 
+#include <openssl/ocsp.h>
+
 #include "lib/base/when.h"
 
 #include <setjmp.h>
@@ -127,6 +129,107 @@ a_server_is_authorized_before_anything_is_sent(void **state)
 	}
 	X509_free(other);
 	EVP_PKEY_free(other_key);
+}
+
+/* ---- OCSP stapling (RFC 6066, 8) ------------------------------------------ */
+
+/* A response about `cert`, by whoever holds `key`; since `from` s ago. */
+static struct bytes
+ocsp_of(X509 *cert, int status, X509 *by, EVP_PKEY *key, long from)
+{
+	OCSP_BASICRESP *basic = OCSP_BASICRESP_new();
+	OCSP_CERTID *id = OCSP_cert_to_id(EVP_sha256(), cert, root);
+	ASN1_TIME *since = X509_gmtime_adj(NULL, -from),
+		  *until = X509_gmtime_adj(NULL, 3600 - from);
+	OCSP_RESPONSE *response;
+	struct bytes out = {0};
+	unsigned char *der = NULL;
+	int len;
+
+	must(
+	    OCSP_basic_add1_status(basic, id, status,
+		OCSP_REVOKED_STATUS_KEYCOMPROMISE, since, since, until) != NULL,
+	    "add a status");
+	must(OCSP_basic_sign(basic, by, key, EVP_sha256(), NULL, 0) == 1,
+	    "sign a response");
+	response = OCSP_response_create(OCSP_RESPONSE_STATUS_SUCCESSFUL, basic);
+	len = i2d_OCSP_RESPONSE(response, &der);
+	must(len > 0, "encode a response");
+	bytes_add(&out, der, (size_t)len);
+	OPENSSL_free(der);
+	OCSP_RESPONSE_free(response);
+	OCSP_BASICRESP_free(basic);
+	OCSP_CERTID_free(id);
+	ASN1_TIME_free(since);
+	ASN1_TIME_free(until);
+	return out;
+}
+
+#define NONE (-1)
+#define GOOD V_OCSP_CERTSTATUS_GOOD
+#define REVOKED V_OCSP_CERTSTATUS_REVOKED
+
+static void
+a_server_that_says_it_is_revoked_is_believed(void **state)
+{
+	struct spec promise = {.subject = "CN=localhost",
+	    .key = server_key,
+	    .issuer = root,
+	    .signer = root_key,
+	    .extension = {{NID_subject_alt_name, "DNS:localhost"},
+		{NID_ext_key_usage, "serverAuth"},
+		{NID_tlsfeature, "status_request"}}};
+	X509 *usual = server_cert, *promising = pki_cert(&promise);
+	X509 *other = device_cert;
+	EVP_PKEY *theirs = root_key, *others = device_key;
+	const struct {
+		const char *what, *tls;
+		X509 *cert, *about;
+		int status;
+		X509 *by;
+		EVP_PKEY *key;
+		long from;
+		bool ok;
+	} rows[] = {
+	    {"good", "1.3", usual, usual, GOOD, root, theirs, 60, true},
+	    {"revoked", "1.3", usual, usual, REVOKED, root, theirs, 60, false},
+	    {"in 1.2", "1.2", usual, usual, REVOKED, root, theirs, 60, false},
+	    {"old", "1.3", usual, usual, REVOKED, root, theirs, 900000, false},
+	    {"another", "1.3", usual, other, REVOKED, root, theirs, 60, true},
+	    {"hearsay", "1.3", usual, usual, REVOKED, other, others, 60, true},
+	    {"none", "1.3", usual, usual, NONE, NULL, NULL, 0, true},
+	    {"promised", "1.3", promising, promising, GOOD, root, theirs, 60,
+		true},
+	    {"of last week", "1.3", promising, promising, GOOD, root, theirs,
+		900000, false},
+	    {"by somebody", "1.3", promising, promising, GOOD, other, others,
+		60, false},
+	    {"not kept", "1.2", promising, promising, NONE, NULL, NULL, 0,
+		false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		const char *options[] = {"-t", rows[i].tls, NULL};
+		struct scripted s =
+		    scripted_start(rows[i].cert, server_key, options);
+		struct est_server server = server_of(&s);
+		struct bytes response = {0};
+		struct fail why = {0};
+
+		if (rows[i].status != NONE) {
+			response = ocsp_of(rows[i].about, rows[i].status,
+			    rows[i].by, rows[i].key, rows[i].from);
+			scripted_put(&s, "staple", span_of(&response));
+		}
+		answer_with_certs(&s, "cacerts", root, NULL, NULL);
+		expect(rows[i].what, cacerts(&server, NULL, &why), &why,
+		    FAIL_DENIED, rows[i].ok ? NULL : "up-tls");
+		assert_int_equal(scripted_requests(&s), rows[i].ok);
+		bytes_free(&response);
+		scripted_stop(&s);
+	}
+	X509_free(promising);
 }
 
 /* RFC 7030, 3.6.2: under the system's store only the name counts. */
@@ -685,6 +788,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_server_is_authorized_before_anything_is_sent),
+	    cmocka_unit_test(a_server_that_says_it_is_revoked_is_believed),
 	    cmocka_unit_test(an_implicit_anchor_wants_the_name),
 	    cmocka_unit_test(what_is_no_tls_is_told),
 	    cmocka_unit_test(urls_are_judged_before_use),
