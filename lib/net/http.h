@@ -4,10 +4,10 @@
  *
  * TLS 1.2 at least, HTTP/1.1, https only (but for `plain`).  Nothing is sent
  * before the judge has approved the server's certificate, and its stapled OCSP
- * response, if one came (staple.h), does not say "revoked".  No redirects are followed, no
- * cookies kept, no contents decoded, no credentials added.  No proxy, no
- * .netrc: of the environment only what OpenSSL's default store reads is
- * honoured (SSL_CERT_FILE, SSL_CERT_DIR), and only with `system`.  Sessions
+ * response, if one came (staple.h), does not say "revoked".  No redirects are
+ * followed, no cookies kept, no contents decoded, no credentials added.  No
+ * proxy, no .netrc: of the environment only what OpenSSL's default store reads
+ * is honoured (SSL_CERT_FILE, SSL_CERT_DIR), and only with `system`.  Sessions
  * are not resumed.
  */
 #ifndef MICROCA_HTTP_H

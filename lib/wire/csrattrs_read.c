@@ -1,5 +1,6 @@
 #include "lib/wire/csrattrs.h"
 
+#include <openssl/asn1.h>
 #include <openssl/obj_mac.h>
 
 #include "lib/wire/der.h"
@@ -335,6 +336,15 @@ classic_read(struct csrattrs_wishes *w, struct span list, struct fail *why)
 
 /* ---- the template (RFC 9908, 3.4) ---------------------------------------- */
 
+/* RFC 5280, 4.1.2.4 and appendix A.1: DirectoryString, and IA5String. */
+static bool
+is_text(unsigned tag)
+{
+	return tag == V_ASN1_UTF8STRING || tag == V_ASN1_PRINTABLESTRING ||
+	       tag == V_ASN1_T61STRING || tag == V_ASN1_IA5STRING ||
+	       tag == V_ASN1_UNIVERSALSTRING || tag == V_ASN1_BMPSTRING;
+}
+
 static int
 name_read(struct csrattrs_wishes *w, struct span *rdns, struct fail *why)
 {
@@ -345,7 +355,7 @@ name_read(struct csrattrs_wishes *w, struct span *rdns, struct fail *why)
 	    !der_take(&rdn, DER_SEQUENCE, &pair, NULL) ||
 	    !der_take(&pair, DER_OID, &name.oid, NULL) ||
 	    (pair.len > 0 && (!der_next(&pair, &name.tag, &name.value, NULL) ||
-				 pair.len != 0)))
+				 pair.len != 0 || !is_text(name.tag))))
 		return refuse(
 		    why, "RFC 9908, 3.4: no proper subject in the template");
 	if (rdn.len != 0)

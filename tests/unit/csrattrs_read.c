@@ -206,6 +206,60 @@ no_key_below_policy(void **state)
 	}
 }
 
+/* A template whose subject is CN with a value of type `tag`. */
+static struct bytes
+template_of(unsigned tag)
+{
+	static const struct span value = DER_LITERAL("x"),
+				 nothing = DER_LITERAL("");
+	struct bytes a = {0}, b = {0};
+
+	bytes_add(&a, (const uint8_t *)"\x06\x03\x55\x04\x03", 5);
+	der_put(&a, tag, value);
+	der_put(&b, DER_SEQUENCE, span_of(&a));
+	a.len = 0;
+	der_put(&a, DER_SET, span_of(&b));
+	b.len = 0;
+	bytes_add(&b, (const uint8_t *)"\x02\x01\x00", 3);
+	der_put(&b, DER_SEQUENCE, span_of(&a));
+	der_put(&b, DER_CONTEXT_CONS(1), nothing);
+	a.len = 0;
+	der_put(&a, DER_SEQUENCE, span_of(&b));
+	b.len = 0;
+	der_put(&b, DER_SET, span_of(&a));
+	a.len = 0;
+	if (!der_put_oid(&a, "1.2.840.113549.1.9.16.2.61"))
+		fail_msg("%s", "OID");
+	bytes_add(&a, b.data, b.len);
+	b.len = 0;
+	der_put(&b, DER_SEQUENCE, span_of(&a));
+	a.len = 0;
+	der_put(&a, DER_SEQUENCE, span_of(&b));
+	bytes_free(&b);
+	return a;
+}
+
+/* RFC 5280, 4.1.2.4: our request would be none with anything else in it. */
+static void
+names_are_of_texts_alone(void **state)
+{
+	(void)state;
+	for (unsigned tag = 1; tag < 256; tag++) {
+		bool text = tag == 12 || tag == 19 || tag == 20 || tag == 22 ||
+		            tag == 28 || tag == 30;
+		struct csrattrs_wishes w;
+		struct fail why = {0};
+		struct bytes der;
+
+		if ((tag & 0x1f) == 0x1f)
+			continue; /* tags of several octets are no DER here */
+		der = template_of(tag);
+		if ((csrattrs_read(&w, span_of(&der), &why) == 0) != text)
+			fail_msg("tag %u: %s", tag, why.text);
+		bytes_free(&der);
+	}
+}
+
 /* One list of many: bounded, never a crash. */
 static void
 a_thousand_entries_are_survived(void **state)
@@ -289,6 +343,7 @@ main(void)
 	    cmocka_unit_test(vectors_are_read_hinted_or_refused),
 	    cmocka_unit_test(the_template_says_names_and_extensions),
 	    cmocka_unit_test(no_key_below_policy),
+	    cmocka_unit_test(names_are_of_texts_alone),
 	    cmocka_unit_test(a_thousand_entries_are_survived),
 	    cmocka_unit_test(what_is_written_is_read),
 	    cmocka_unit_test(mutations_are_survived),
