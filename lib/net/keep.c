@@ -49,6 +49,9 @@ run_begin(struct run *run, const struct keep_plan *plan,
 	    keep_pair_at(&run->pair, plan->folder, run->current, why) != 0)
 		return -1;
 	keep_history_read(&run->status, plan->folder);
+	if (run->status.tried == 0 && run->waiting != 0) /* a lost status */
+		run->status.pending_since =
+		    keep_request_since(plan, run->waiting);
 	return 0;
 }
 

@@ -397,6 +397,22 @@ keep_request_make(struct bytes *der, unsigned *n, const struct keep_plan *plan,
 	return request_new(der, n, plan, pair, renews, source, why);
 }
 
+int64_t
+keep_request_since(const struct keep_plan *plan, unsigned n)
+{
+	char *path = keep_file(plan->folder, n, KEEP_SINCE);
+	struct bytes text = {0};
+	struct fail ignored = {0};
+	int64_t since = 0;
+
+	if (file_read(&text, path, WHEN_LEN, &ignored) != 0 || text.len == 0 ||
+	    when_read(&since, (const char *)text.data, &ignored) != 0)
+		since = 0;
+	bytes_free(&text);
+	free(path);
+	return since;
+}
+
 void
 keep_request_answered(const struct keep_plan *plan, unsigned n)
 {

@@ -20,6 +20,8 @@
 MUST_CHECK int keep_request_make(struct bytes *der, unsigned *n,
     const struct keep_plan *plan, const struct keep_pair *pair, bool renews,
     const struct keep_source *source, struct fail *why);
+/* When the request of generation `n` was made; 0: unknown. */
+int64_t keep_request_since(const struct keep_plan *plan, unsigned n);
 /* The request was answered: the next one is made anew, with the same key. */
 void keep_request_answered(const struct keep_plan *plan, unsigned n);
 

@@ -497,6 +497,54 @@ status_rewind(void)
 	free(path);
 }
 
+/* As if it had waited `days`, by the status or, without one, the request. */
+static void
+waited(int64_t days, bool lost)
+{
+	char *status_path = file_path(plan.folder, "status.json");
+	char *since_path = file_path(plan.folder, "000001/since");
+	char since[WHEN_LEN];
+	struct keep_status s;
+	struct fail why = {0};
+
+	keep_history_read(&s, plan.folder);
+	s.next_try = s.tried;
+	s.pending_since = when_now() - days * DAY;
+	when_write(since, s.pending_since);
+	assert_int_equal(keep_status_write(&s, &plan, &why), 0);
+	assert_int_equal(
+	    file_write(since_path, span_str(since), 0644, &why), 0);
+	if (lost)
+		assert_int_equal(unlink(status_path), 0);
+	keep_status_free(&s);
+	free(since_path);
+	free(status_path);
+}
+
+static void
+a_request_waits_thirty_days_at_most(void **state)
+{
+	uint8_t first[SHA256_LEN];
+
+	(void)state;
+	for (int lost = 0; lost < 2; lost++) {
+		server.mode = PENDING;
+		remove_tree(plan.folder);
+		assert_false(runs(false, "up-pending"));
+		memcpy(first, server.csr, sizeof(first));
+		waited(29, lost);
+		assert_false(runs(false, "up-pending"));
+		assert_memory_equal(first, server.csr, sizeof(first));
+		waited(31, lost);
+		assert_false(runs(false, "up-pending"));
+		assert_memory_not_equal(first, server.csr, sizeof(first));
+		memcpy(first, server.csr, sizeof(first));
+		status_rewind();
+		assert_false(runs(false, "up-pending")); /* from now on that */
+		assert_memory_equal(first, server.csr, sizeof(first));
+	}
+}
+
 static void
 a_request_that_waits_is_repeated_as_it_was(void **state)
 {
@@ -1307,6 +1355,7 @@ main(void)
 	    T(the_first_one_is_enrolled_and_then_left_alone),
 	    T(a_renewal_keeps_names_makes_a_key_and_the_pair_before_stays),
 	    T(the_key_is_kept_where_the_plan_says_so),
+	    T(a_request_waits_thirty_days_at_most),
 	    T(a_request_that_waits_is_repeated_as_it_was),
 	    T(a_refused_request_is_made_anew_with_the_same_key),
 	    T(a_lost_answer_is_asked_for_again_with_the_same_octets),
