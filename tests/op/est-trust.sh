@@ -73,6 +73,23 @@ requests=$(asked)
 told "a hook without a path" 2 'hook.*systemctl.*absolute' reenroll -c c.conf
 is "... before anything is asked" "$(asked)" "$requests"
 
+# ---- kinds of keys ----------------------------------------------------------------
+for kind in 'p384 secp384r1 sha384' 'p521 secp521r1 sha512' \
+	'rsa2048 2048.bit sha256' 'rsa3072 3072.bit sha384' \
+	'rsa4096 4096.bit sha512'; do
+	# shellcheck disable=SC2086
+	set -- $kind
+	configure "anchors = \"$T/root.pem\";" \
+		"folder = \"$T/$1\"; key_type = \"$1\"; hash = \"$3\";"
+	ok "a key of type $1" client enroll -c c.conf
+	like "... is the certificate's" \
+		"$(openssl x509 -in "$1/current/cert.pem" -noout -text)" "$2"
+	is "... and fits it" "$(openssl pkey -in "$1/current/key.pem" -pubout)" \
+		"$(openssl x509 -in "$1/current/cert.pem" -noout -pubkey)"
+	like "... the request is signed with $3" "$(openssl req -inform DER \
+		-in asked.der -noout -text | tr SHA sha)" "$3"
+done
+
 # ---- J01: a server whose name nobody knows ----------------------------------------
 configure "anchors = \"$T/root.pem\";"
 before=$(sha256sum state/pump/current/cert.pem)
