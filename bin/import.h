@@ -26,6 +26,7 @@ struct import {
 	struct import_value *value;
 	size_t values;
 	int endpoints;       /* how many were found */
+	int known;           /* names that a table has */
 	struct bytes report; /* lines for the operator */
 };
 

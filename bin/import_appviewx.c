@@ -63,7 +63,8 @@ static const struct known config_names[] = {
     {"certificateRenewal_config.isRenewalOfCertificatesRequired", "renewal",
 	NULL},
     {"certificateRenewal_config.renewal_check_interval_time_in_minutes", NULL,
-	"microca renew runs by cron or a systemd timer, hourly as shipped"},
+	"microca renew runs by cron or a systemd timer, every 10 minutes as "
+        "shipped"},
     {"certificateRenewal_config.appviewx_hostname", NULL,
 	"renewals go where the certificate came from"},
     {"certificateRenewal_config.port", NULL,
@@ -135,8 +136,10 @@ static const struct known item_guesses[] = {
     {"isazure", "azure", NULL},
     {"isazureenabled", "azure", NULL},
     {"isazurerequired", "azure", NULL},
-    {"azureconfig", NULL, "Azure's own settings have no place yet"},
-    {"azuresettings", NULL, "Azure's own settings have no place yet"},
+    {"azureconfig", NULL,
+	"what is in it is not published: see docs/azure.md, group cloud"},
+    {"azuresettings", NULL,
+	"what is in it is not published: see docs/azure.md, group cloud"},
 };
 
 /* ---- values and report -------------------------------------------------- */
@@ -335,6 +338,7 @@ walk_value(struct walk *w, const struct known *known, const struct json *value,
 {
 	char *text = text_of(value);
 
+	w->im->known++;
 	if (known->ours == NULL)
 		import_say(w->im, "no match", "%s: %s: %s", w->file, path,
 		    known->says);
@@ -589,14 +593,28 @@ import_free(struct import *im)
 	bytes_free(&im->report);
 }
 
+/* Two files the other way round have nothing for each other. */
+static int
+config_walk(struct import *im, struct fail *why)
+{
+	if (file_walk(im, im->config, config_names, COUNT(config_names), why) !=
+	    0)
+		return -1;
+	if (im->known > 0 || im->report.len == 0)
+		return 0;
+	return fail(why, FAIL_MALFORMED, "import",
+	    "%s: no name in it is known: it has to be config.json, and "
+	    "APIconfig the second file",
+	    im->config);
+}
+
 static int
 import(struct import *im, const char *folder, struct fail *why)
 {
 	struct result r = {0};
 	int rc = -1;
 
-	if (file_walk(im, im->config, config_names, COUNT(config_names), why) ==
-		0 &&
+	if (config_walk(im, why) == 0 &&
 	    file_walk(im, im->api, api_names, COUNT(api_names), why) == 0 &&
 	    result_make(&r, im, folder, why) == 0)
 		rc = result_write(&r, why);

@@ -93,8 +93,8 @@ help_all(FILE *to)
 
 	fputs("usage: microca [-c FILE] COMMAND [OPTION...]\n\n", to);
 	for (i = 0; i < COMMANDS; i++)
-		fprintf(to, "  %-8s %s\n", commands[i].name, commands[i].help);
-	fputs("  help     explain a command: microca help COMMAND\n\n"
+		fprintf(to, "  %-15s %s\n", commands[i].name, commands[i].help);
+	fputs("  help            explain a command: microca help COMMAND\n\n"
 	      "-c, --conf FILE  configuration instead of $MICROCA_CONF "
 	      "or " SYSCONFDIR "/microca/microca.conf\n"
 	      "--version        print the version\n",

@@ -90,6 +90,19 @@ word_find(int *at, const struct conf_key *key, const char *text)
 	return false;
 }
 
+static int
+no_word(const struct conf_key *key, const char *text, struct fail *why)
+{
+	struct bytes all = {0};
+
+	bytes_adds(&all, "one of");
+	for (size_t i = 0; key->words[i] != NULL; i++)
+		bytes_addf(&all, " %s", key->words[i]);
+	(void)not_allowed(key, text, (const char *)all.data, why);
+	bytes_free(&all);
+	return -1;
+}
+
 static char *
 absolute(char *path)
 {
@@ -118,8 +131,7 @@ string_set(
 	int ignored;
 
 	if (key->words != NULL && !word_find(&ignored, key, text))
-		return not_allowed(
-		    key, text, "one of its words: see the manual", why);
+		return no_word(key, text, why);
 	if (is_folder(key)) { /* a shell's folder is where it is */
 		free(*out);
 		*out = absolute(str_dup(text));
@@ -192,10 +204,7 @@ value_set(
 		*(int *)at = (int)n;
 		return 0;
 	case CONF_WORD:
-		return word_find(at, key, text)
-		           ? 0
-		           : not_allowed(key, text,
-				 "one of its words: see the manual", why);
+		return word_find(at, key, text) ? 0 : no_word(key, text, why);
 	case CONF_STRINGS:
 		strings_add(at, text);
 		return 0;
@@ -420,6 +429,12 @@ settings_read(struct settings *s, const char *path, const struct flags *flags,
 	int rc;
 
 	*s = (struct settings){0};
+	if (path == NULL && !flag_given(flags, "url") &&
+	    access(DEFAULT_PATH, F_OK) != 0)
+		return fail(why, FAIL_CONFIG, "config",
+		    "which server?  There is no %s: give --url, or another "
+		    "file by -c",
+		    DEFAULT_PATH);
 	if (path == NULL && flag_given(flags, "url"))
 		rc = loose_make(s, flags, why);
 	else

@@ -8,7 +8,8 @@
 static bool
 url_ok(const char *text)
 {
-	return strncmp(text, "https://", 8) == 0 && text[8] != '\0';
+	return strncmp(text, "https://", 8) == 0 && text[8] != '\0' &&
+	       strstr(text, "/.well-known") == NULL;
 }
 
 static bool
@@ -43,7 +44,7 @@ static const struct conf_key server_keys[] = {
 	.required = true,
 	.text = "https://HOST[:PORT][/PATH], what comes before /.well-known",
 	.ok = url_ok,
-	.form = "\"https://HOST[:PORT][/PATH]\""},
+	.form = "\"https://HOST[:PORT][/PATH]\" without /.well-known/est"},
     {.name = "label",
 	.type = CONF_STRING,
 	AT(label),

@@ -100,13 +100,25 @@ check_keygen(const struct settings *s, struct fail *why)
 	    "%s: keygen: key and certificate go together", s->path);
 }
 
+/* Nobody said which file, and there is none where it is looked for. */
+static int
+check_there(const char *path, struct fail *why)
+{
+	if (path != NULL || access(path_default(), F_OK) == 0)
+		return 0;
+	return fail(why, FAIL_CONFIG, "config",
+	    "there is no %s: -c FILE or MICROCA_CONF names another",
+	    path_default());
+}
+
 int
 settings_read(struct settings **settings, const char *path, struct fail *why)
 {
 	struct settings *s = mem_new(sizeof(*s));
 
 	*settings = NULL;
-	if (place(s, path != NULL ? path : path_default(), why) != 0 ||
+	if (check_there(path, why) != 0 ||
+	    place(s, path != NULL ? path : path_default(), why) != 0 ||
 	    conf_read(s, &settings_table, s->path, why) != 0 ||
 	    resolve(s, why) != 0 || check_subject(s, why) != 0 ||
 	    check_keygen(s, why) != 0 ||

@@ -11,7 +11,8 @@ static bool
 url_ok(const char *text)
 {
 	return strncmp(text, "https://", 8) == 0 && text[8] != '\0' &&
-	       text[8] != '/' && strpbrk(text, " ?#@") == NULL;
+	       text[8] != '/' && strpbrk(text, " ?#@") == NULL &&
+	       strstr(text, "/.well-known") == NULL;
 }
 
 /* RFC 7030, 3.2.2: a path label, but more of it: some have several. */
@@ -56,7 +57,7 @@ static const struct conf_key upstream_keys[] = {
 	AT(url),
 	.text = "the EST server above, before /.well-known",
 	.ok = url_ok,
-	.form = "\"https://HOST[:PORT][/PATH]\""},
+	.form = "\"https://HOST[:PORT][/PATH]\" without /.well-known/est"},
     {.name = "label",
 	.type = CONF_STRING,
 	AT(label),
@@ -207,7 +208,7 @@ static const struct conf_key own_keys[] = {
 	AT(url),
 	.text = "another EST server than that of group upstream",
 	.ok = url_ok,
-	.form = "\"https://HOST[:PORT][/PATH]\""},
+	.form = "\"https://HOST[:PORT][/PATH]\" without /.well-known/est"},
     {.name = "label",
 	.type = CONF_STRING,
 	AT(label),

@@ -49,6 +49,10 @@ refused(const struct http_answer *answer, struct fail *why)
 	char text[SHOWN_MAX + 1];
 
 	shown(text, answer);
+	if (answer->status == 404 && text[0] == '\0')
+		return fail(why, FAIL_DENIED, "up-refused",
+		    "the server refuses with status 404: it does not have this "
+		    "operation, or not under this URL and label");
 	return fail(why, FAIL_DENIED, "up-refused",
 	    "the server refuses with status %d%s%s", answer->status,
 	    text[0] != '\0' ? ": " : "", text);

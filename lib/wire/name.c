@@ -208,8 +208,9 @@ pair_read(
 	if (p[len] != '=' || nid == NID_undef) {
 		(void)fail(why, FAIL_MALFORMED, "dn-rule",
 		    "\"%.40s\" is not an attribute type; wanted TYPE=value, "
-		    "TYPE one of CN, serialNumber, C, ST, L, O, OU, … or an "
-		    "OID",
+		    "TYPE one of CN, serialNumber, C, ST, L, O, OU and the "
+		    "like, "
+		    "or an OID",
 		    (char *)word.data);
 		goto out;
 	}

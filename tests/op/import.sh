@@ -172,6 +172,10 @@ bad "cut off" 5 'line 1, column'
 change '.intermediate_cert_config.country = "Germany"'
 bad "a country that is none" 5 'intermediate certificate, C=Germany'
 anew
+cp "$V/config.json" "$T/in/APIconfig"
+cp "$V/APIconfig" "$T/in/config.json"
+bad "the two the other way round" 5 'config.json: no name in it is known: .* the second file'
+anew
 rm "$T/in/APIconfig"
 bad "a file that is not there" 6 APIconfig
 is "a folder that is not there" "$("$BUILDDIR/bin/microca" import-appviewx \

@@ -223,16 +223,17 @@ static void
 flags_are_judged_as_the_file_is(void **state)
 {
 	static const struct {
-		const char *name, *value;
+		const char *name, *value, *says;
 	} bad[] = {
-	    {"url", "http://h"},
-	    {"timeout", "0"},
-	    {"timeout", "soon"},
-	    {"renew-percent", "100"},
-	    {"renew-percent", "6x"},
-	    {"key-type", "rsa1024"},
-	    {"pop-link", "perhaps"},
-	    {"key-uri", "key.pem"},
+	    {"url", "http://h", "https://"},
+	    {"url", "https://h/.well-known/est", "without /.well-known/est"},
+	    {"timeout", "0", "range"},
+	    {"timeout", "soon", "a duration"},
+	    {"renew-percent", "100", "range"},
+	    {"renew-percent", "6x", "a number"},
+	    {"key-type", "rsa1024", "one of p256 p384"},
+	    {"pop-link", "perhaps", "one of never asked always"},
+	    {"key-uri", "key.pem", "pkcs11:"},
 	};
 
 	(void)state;
@@ -249,8 +250,26 @@ flags_are_judged_as_the_file_is(void **state)
 		assert_int_equal(settings_read(&s, NULL, &flags, &why), -1);
 		assert_int_equal(why.kind, FAIL_CONFIG);
 		assert_string_equal(why.reason, "usage");
+		assert_non_null(strstr(why.text, bad[i].says));
 		settings_free(&s);
 	}
+}
+
+static void
+neither_file_nor_url_says_what_to_give(void **state)
+{
+	struct flags flags = {.n = 0};
+	struct settings s;
+	struct fail why = {0};
+
+	(void)state;
+	if (access(DEFAULT_PATH, F_OK) == 0)
+		skip();
+	assert_int_equal(settings_read(&s, NULL, &flags, &why), -1);
+	assert_int_equal(why.kind, FAIL_CONFIG);
+	assert_non_null(strstr(why.text, "--url"));
+	assert_non_null(strstr(why.text, DEFAULT_PATH));
+	settings_free(&s);
 }
 
 int
@@ -264,6 +283,7 @@ main(void)
 	    cmocka_unit_test(flags_replace_what_the_file_says),
 	    cmocka_unit_test(flags_alone_make_one_certificate),
 	    cmocka_unit_test(flags_are_judged_as_the_file_is),
+	    cmocka_unit_test(neither_file_nor_url_says_what_to_give),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -171,6 +171,10 @@ the_environment_names_the_file(void **state)
 	assert_int_equal(settings_read(&s, NULL, &why), 0);
 	assert_string_equal(s->path, path);
 	settings_free(s);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(settings_read(&s, NULL, &why), -1);
+	assert_non_null(strstr(why.text, path));
+	assert_non_null(strstr(why.text, "-c FILE"));
 	assert_int_equal(unsetenv("MICROCA_CONF"), 0);
 }
 
