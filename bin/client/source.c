@@ -79,9 +79,12 @@ auth_password(struct talk *talk, const struct server *server, struct fail *why)
 	if (server->password_file == NULL)
 		return fail(
 		    why, FAIL_CONFIG, "config", "user without password_file");
-	if (file_read_secret(
-		&talk->password, server->password_file, PASSWORD_MAX, why) != 0)
+	if (file_read_secret(&talk->password, server->password_file,
+		PASSWORD_MAX, why) != 0) {
+		if (why->kind == FAIL_ABSENT)
+			why->kind = FAIL_CONFIG;
 		return -1;
+	}
 	if (talk->password.data != NULL)
 		talk->password
 		    .data[strcspn((char *)talk->password.data, "\r\n")] = '\0';
@@ -119,6 +122,31 @@ talk_open(struct talk *talk, struct source *source, const struct keep_pair *as,
 	if (rc != 0)
 		talk_close(talk);
 	return rc;
+}
+
+/* A token that is there without the key will not have it tomorrow. */
+static bool
+key_is_lost(const struct certificate *cert, const struct fail *why)
+{
+	return why->reason != NULL && strcmp(why->reason, "token-key") == 0 &&
+	       (cert->auth_cert != NULL || cert->server->user != NULL);
+}
+
+/* As the holder of `*as`, or, when its key is lost, as for the first time:
+ * then `*as` is NULL. */
+static int
+talk_open_as(struct talk *talk, struct source *source,
+    const struct keep_pair **as, struct fail *why)
+{
+	if (talk_open(talk, source, *as, why) == 0)
+		return 0;
+	if (*as == NULL || !key_is_lost(source->cert, why))
+		return -1;
+	warn_user("%s: the key in use is gone: enrolled as for the first time",
+	    source->cert->name);
+	*why = (struct fail){0};
+	*as = NULL;
+	return talk_open(talk, source, NULL, why);
 }
 
 void
@@ -211,7 +239,7 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	struct talk talk;
 	int i, rc;
 
-	if (talk_open(&talk, source, renews, why) != 0)
+	if (talk_open_as(&talk, source, &renews, why) != 0)
 		return -1;
 	rc = cas_learn(others, source, talk.est, why);
 	if (rc == 0)
@@ -232,13 +260,15 @@ static int
 attributes(void *arg, struct bytes *der, struct fail *why)
 {
 	struct source *source = arg;
+	const struct keep_pair *as;
 	struct keep_pair *pair;
 	struct talk talk;
 	int rc = -1;
 
 	if (talk_pair(&pair, source, why) != 0)
 		return -1;
-	if (talk_open(&talk, source, pair, why) == 0) {
+	as = pair;
+	if (talk_open_as(&talk, source, &as, why) == 0) {
 		rc = est_csrattrs(der, talk.est, why);
 		talk_close(&talk);
 	}

@@ -196,6 +196,33 @@ if softhsm_find && command -v softhsm2-util >/dev/null; then
 	ok "another PIN file is tried" test "$(grep -c C_Login calls)" -gt 1
 	ok "... the key is made" grep -q object=pump-000001 \
 		state/pump/000001/key.uri
+
+	# The token lost the key that is in use: a board was changed.
+	W3=$T/keyless
+	W=$W3
+	server_start "$W" server -C root.pem
+	U=https://localhost:$port
+	answer cacerts "200 OK" application/pkcs7-mime cas.b64
+	issuer leaf.ext
+	certificate maker root /CN=maker extendedKeyUsage=clientAuth
+	configure "anchors = \"$T/root.pem\";" "$token"
+	ok "a pair in the token" client enroll -c c.conf
+	pkcs11-tool --module "$SHIM_MODULE" --token-label op-test --login \
+		--pin 987654 --delete-object --type privkey \
+		--label "$(sed 's/.*object=//' state/pump/current/key.uri)" >/dev/null 2>&1
+	told "its key is lost, and nothing else is there to show" 7 \
+		'no private key in the token' reenroll -c c.conf
+	is "... nobody was asked to renew" \
+		"$(grep -c simplereenroll "$W/log")" 0
+	configure "anchors = \"$T/root.pem\";" "$token
+		auth_cert = \"$T/maker.pem\"; auth_key = \"$T/maker.key\";"
+	ok "what was for the first time is shown again" client reenroll -c c.conf
+	like "... which is said" "$(cat err)" 'warning: pump: the key in use is gone'
+	like "... and is no renewal" "$(grep 'POST' "$W/log" | tail -n 1)" \
+		'/simpleenroll .*CN=maker'
+	ok "the new pair works" client reenroll -c c.conf
+	like "... by itself" "$(grep 'POST' "$W/log" | tail -n 1)" \
+		'/simplereenroll .*CN=pump-7'
 elif [ "${CI:-}" = true ]; then
 	bail "no SoftHSM"
 else
