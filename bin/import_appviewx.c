@@ -64,7 +64,7 @@ static const struct known config_names[] = {
 	NULL},
     {"certificateRenewal_config.renewal_check_interval_time_in_minutes", NULL,
 	"microca renew runs by cron or a systemd timer, every 10 minutes as "
-        "shipped"},
+	"shipped"},
     {"certificateRenewal_config.appviewx_hostname", NULL,
 	"renewals go where the certificate came from"},
     {"certificateRenewal_config.port", NULL,

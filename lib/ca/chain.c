@@ -96,7 +96,8 @@ above_missing(X509 *cert, struct fail *why)
 	char *issuer = name_text(X509_get_issuer_name(cert));
 
 	fail(why, FAIL_DENIED, "issuer-cert",
-	    "RFC 5280, 6.1: no valid certificate of \"%s\" among the files",
+	    "RFC 5280, 6.1: no valid certificate of \"%s\" among the files: "
+	    "name one that has it, too",
 	    issuer);
 	free(issuer);
 	return -1;

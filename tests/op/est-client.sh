@@ -195,6 +195,9 @@ for scheme in 'Basic realm="x"' \
 	client enroll --folder "no$word" --subject CN=pump-7
 	is "... without a password: refused" "$rc" 4
 done
+client enroll --folder nopass --subject CN=pump-7 --user pump \
+	--password-file nothere
+is "no file of the password: the configuration is wrong" "$rc" 2
 chmod 644 password
 client enroll --folder open --subject CN=pump-7 --user pump \
 	--password-file password
