@@ -62,6 +62,11 @@ MUST_CHECK int key_sign_cert(
     struct key *key, X509 *cert, const EVP_MD *hash, struct fail *why);
 MUST_CHECK int key_sign_req(
     struct key *key, X509_REQ *req, const EVP_MD *hash, struct fail *why);
+/* The signature over any octets, appended; in the form that X.509 has. */
+MUST_CHECK int key_sign_octets(struct bytes *signature, struct key *key,
+    struct span in, const EVP_MD *hash, struct fail *why);
+/* The hash of a signature when none is named; NULL: the scheme's own. */
+const EVP_MD *key_hash(const EVP_PKEY *public);
 
 /*
  * An EVP_PKEY for a TLS handshake, RSA or EC: each signature is made as above,
