@@ -190,8 +190,9 @@ const ROUTES = {
 };
 
 function stream(rs, pieces) {
-  for (const text of pieces)
-    if (!rs.write(text)) {
+  /* Not for…of: leaving that ends the generator. */
+  for (let piece = pieces.next(); !piece.done; piece = pieces.next())
+    if (!rs.write(piece.value)) {
       rs.once('drain', () => stream(rs, pieces));
       return;
     }
