@@ -6,52 +6,51 @@ UPLOAD=$BUILDDIR/bin/microca-upload
 FILL=$BUILDDIR/tests/tools/fill
 
 # ---- the hub ------------------------------------------------------------------
-# "hub.example" at $HUB, for policy "edge" whose key is in $T/sas.
-hub_start() {
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-		-keyout "$T/hub.key" -out "$T/hub.pem" -subj /CN=hub.example \
-		-addext subjectAltName=DNS:hub.example -days 30 2>/dev/null
-	(umask 077 && openssl rand -base64 32 >"$T/sas")
-	node "$SRCDIR/tests/op/hub.mjs" "$T" >"$T/hub.log" 2>&1 &
-	started="$started $!"
-	wait_for 20 test -s "$T/port" || bail "no hub: $(cat "$T/hub.log")"
-	HUB=127.0.0.1:$(cat "$T/port")
-}
-hub_ask() { # hub_ask METHOD TARGET [BODY [curl arguments]]
-	hub_method=$1 hub_target=$2 hub_body=${3:-}
-	[ $# -gt 2 ] && shift
-	shift 2
-	curl -sf --cacert "$T/hub.pem" \
-		--connect-to "hub.example:443:$HUB" -X "$hub_method" \
-		-H "Authorization: $(hub_sas)" ${hub_body:+-d "$hub_body"} "$@" \
-		"https://hub.example$hub_target?api-version=2021-04-12"
-}
-hub_sas() {
-	sas_end=$(($(date +%s) + 600))
-	sas_key=$(openssl base64 -d -A <"$T/sas" | od -An -tx1 | tr -d ' \n')
-	sas_mac=$(printf 'hub.example\n%s' $sas_end | openssl dgst -sha256 \
-		-mac HMAC -macopt "hexkey:$sas_key" -binary | openssl base64 -A |
-		sed 's/+/%2B/g; s/=/%3D/g; s|/|%2F|g')
-	echo "SharedAccessSignature sr=hub.example&sig=$sas_mac&se=$sas_end&skn=edge"
-}
-hub_twins() { hub_ask GET /test/twins; }
+# shellcheck source=tests/azure/lib.sh
+. "$SRCDIR/tests/azure/lib.sh"
+
+hub_start() { azure_start "$T/azure"; }
+hub_twins() { azure_ctl /twins; }
 # hub_faults RATE: of answers that are 500, or none, after the work is done.
-hub_faults() { hub_ask POST /test/faults "{\"rate\":$1}" >/dev/null; }
+hub_faults() {
+	azure_ctl -X DELETE /faults >/dev/null
+	[ "$1" = 0 ] && return 0
+	azure_ctl /faults "[{\"do\":\"cut\",\"when\":\"after\",\"times\":0,
+		\"rate\":$1},{\"do\":\"status\",\"status\":500,
+		\"when\":\"after\",\"times\":0,\"rate\":$1}]" >/dev/null
+}
+# Whatever may happen, now and then.
+hub_storm() {
+	azure_ctl /faults '[
+	  {"do":"cut","when":"after","times":0,"rate":0.03},
+	  {"do":"cut","times":0,"rate":0.03},
+	  {"do":"truncate","times":0,"rate":0.03},
+	  {"do":"garbage","times":0,"rate":0.02},
+	  {"do":"status","status":500,"when":"after","times":0,"rate":0.03},
+	  {"do":"status","status":503,"times":0,"rate":0.02},
+	  {"do":"race","op":"device.update","what":"identity","times":0,
+	    "rate":0.05},
+	  {"do":"race","op":"twin.patch","what":"twin","times":0,"rate":0.05},
+	  {"do":"partial","op":"device.bulk","every":7,"effect":"lie",
+	    "times":0,"rate":0.2},
+	  {"do":"partial","op":"device.bulk","every":5,"effect":"error",
+	    "times":0,"rate":0.2},
+	  {"do":"partial","op":"device.bulk","every":9,"effect":"warning",
+	    "times":0,"rate":0.2}]' >/dev/null
+}
 # hub_put DEVICE MEMBERS: somebody else writes there.
-hub_put() {
-	hub_ask POST /test/device "{\"deviceId\":\"$1\",$2}" >/dev/null
+hub_put() { azure_ctl /device "{\"deviceId\":\"$1\",$2}" >/dev/null; }
+# What a group azure says of that hub.
+hub_azure() {
+	cat <<-END
+	hub = "$HUB_HOST"; endpoint = "$HUB_ENDPOINT"; anchors = "$HUB_CA";
+	auth = "sas"; sas_policy = "$HUB_POLICY";
+	sas_key_file = "$HUB_KEY_FILE"; timeout = "5s";
+	END
 }
 
 # ---- the uploader -------------------------------------------------------------
 RATE=0
-
-# What a group azure says of that hub.
-hub_azure() {
-	cat <<-END
-	hub = "hub.example"; endpoint = "$HUB"; anchors = "hub.pem";
-	auth = "sas"; sas_policy = "edge"; sas_key_file = "sas"; timeout = "5s";
-	END
-}
 
 # cloud_conf MORE AZURE: what goes into $CONF beside what is there.
 cloud_conf() {
