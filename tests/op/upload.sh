@@ -110,6 +110,24 @@ is "and kept" "$(open_rows) $(cloud_json .result)" "2 broken"
 cp "$T/kept.conf" "$CONF"
 is "mended" "$(upload)$(same)" 0
 
+# ---- by an application's certificate ------------------------------------------
+fill issue a 1 120
+cloud_conf '' "auth = \"certificate\"; tenant = \"$APP_TENANT\";
+	client_id = \"$APP_CLIENT_ID\"; certificate = \"$APP_CERT\";
+	key = \"$APP_KEY\"; login = \"$LOGIN_URL\";"
+sed -i 's/auth = "sas"; //' "$CONF"
+azure_ctl /faults '{"do":"expire","op":"twin.get","skip":30}' >/dev/null
+is "a token that ends in the middle of a run is replaced" "$(upload)$(same)" 0
+azure_ctl -X DELETE /faults >/dev/null
+is "no token is in the log" "$(grep -c 'eyJ' "$T/upload.log")" 0
+azure_ctl /clock '{"skew":86400}' >/dev/null
+fill issue a 1 1
+is "a clock that is a day behind: not let in" "$(upload)" 4
+like "and what it is" "$(cloud_json .last_error.reason)" '^cloud-(clock|token)$'
+azure_ctl /clock '{"skew":0}' >/dev/null
+is "a clock that is right" "$(upload)$(same)" 0
+cp "$T/kept.conf" "$CONF"
+
 # ---- two at once, and an end --------------------------------------------------
 fill issue e 1 100
 RATE=300
