@@ -152,6 +152,11 @@ static const char *const version_3[] = {
 
     "CREATE INDEX delivery_failed ON delivery (device) WHERE tries <> 0",
 
+    /* All that a revocation list says, so that no certificate is read. */
+    "CREATE INDEX certificate_revoked ON certificate"
+    " (issuer, id, serial, revoked, reason, status, not_after)"
+    " WHERE status <> 0",
+
     "UPDATE meta SET value = '3' WHERE name = 'schema'",
     NULL,
 };
@@ -241,6 +246,11 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_CERT_LIVE] = "SELECT count(*) FROM certificate"
 		      " WHERE status <> 1 AND not_after >= $1",
     [SQL_CERT_REVOKED] = "SELECT count(*) FROM certificate WHERE status = 1",
+
+    [SQL_CERT_REVOKED_LIST] =
+	"SELECT id, serial, revoked, reason, status, not_after FROM certificate"
+	" WHERE issuer = $1 AND id > $2 AND status <> 0 AND not_after >= $3"
+	" ORDER BY id LIMIT $4",
 
     [SQL_AUDIT_LAST] = "SELECT seq, hash FROM audit WHERE lane = $1"
 		       " ORDER BY seq DESC LIMIT 1",

@@ -170,6 +170,18 @@ MUST_CHECK int store_list(struct store *store,
     const struct store_filter *filter,
     int (*each)(const struct record *r, void *arg), void *arg,
     struct fail *why);
+/* One revoked or held certificate, as a revocation list names it. */
+struct store_revoked {
+	const char *serial; /* upper hex */
+	int64_t revoked, not_after;
+	int reason; /* enum store_reason */
+};
+/* Those of one issuing key (KEYID) that end at `since` or later, in the order
+ * of their issuance, until `each` returns non-zero, which is returned.  What is
+ * told is synced. */
+MUST_CHECK int store_revoked_each(struct store *store, const char *issuer,
+    int64_t since, int (*each)(const struct store_revoked *r, void *arg),
+    void *arg, struct fail *why);
 struct store_counts {
 	int64_t certificates, live, revoked, audit, outbox;
 };

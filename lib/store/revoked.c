@@ -1,0 +1,78 @@
+#include <stdlib.h>
+
+#include "lib/store/internal.h"
+#include "lib/store/rows.h"
+
+/* In slices, so that no snapshot is held while a list is written. */
+#define SLICE 4096
+
+struct slice {
+	struct store_revoked row[SLICE];
+	char *serial[SLICE];
+	size_t n;
+	int64_t last;
+};
+
+static void
+slice_free(struct slice *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		free(s->serial[i]);
+	s->n = 0;
+}
+
+static void
+row_read(struct slice *s, struct conn *c, enum sql q)
+{
+	struct store_revoked *r = &s->row[s->n];
+
+	s->last = db_number(c, q, 0);
+	s->serial[s->n] = str_dup(db_text(c, q, 1));
+	r->serial = s->serial[s->n];
+	r->revoked = db_number(c, q, 2);
+	r->reason = db_number(c, q, 4) == STORE_HELD ? REASON_HOLD
+	                                             : (int)db_number(c, q, 3);
+	r->not_after = db_number(c, q, 5);
+	s->n++;
+}
+
+static int
+slice_read(struct slice *s, struct store *store, const char *issuer,
+    int64_t since, struct fail *why)
+{
+	const enum sql q = SQL_CERT_REVOKED_LIST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(value_text(issuer), value_number(s->last),
+		value_number(since), value_number(SLICE)),
+	    why);
+	for (; rc == 0 && row && s->n < SLICE; rc = db_step(c, q, &row, why))
+		row_read(s, c, q);
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_revoked_each(struct store *store, const char *issuer, int64_t since,
+    int (*each)(const struct store_revoked *r, void *arg), void *arg,
+    struct fail *why)
+{
+	struct slice *s = mem_new(sizeof(*s));
+	bool more = true;
+	int rc = 0;
+
+	while (rc == 0 && more) {
+		rc = slice_read(s, store, issuer, since, why);
+		more = s->n == SLICE;
+		for (size_t i = 0; i < s->n && rc == 0; i++)
+			rc = each(&s->row[i], arg);
+		slice_free(s);
+	}
+	free(s);
+	return rc == 0 ? db_sync(store->db, why) : rc;
+}
