@@ -85,6 +85,33 @@ initial_take(struct own_link *link, const struct own_run *run, struct fail *why)
 	return key_take(link, run, client->initial_key, why);
 }
 
+/* A token that is there without the key will not have it tomorrow: then what
+ * was for the first time is shown again, if there is any. */
+static int
+client_take(bool *shown, struct own_link *link, const struct own_run *run,
+    struct fail *why)
+{
+	const struct own *client = settings_own(run->settings, OWN_CLIENT);
+
+	if (pair_take(shown, link, run, OWN_CLIENT, why) == 0)
+		return 0;
+	if (strcmp(why->reason, "token-key") != 0 || client == NULL ||
+	    (client->initial_certificate == NULL &&
+		run->settings->upstream.user == NULL))
+		return -1;
+	log_write(LOG_LEVEL_WARN,
+	    "%s: the client certificate's key is gone: the initial certificate "
+	    "or password is shown",
+	    run->name);
+	key_free(link->key);
+	sk_X509_pop_free(link->certs, X509_free);
+	link->key = NULL;
+	link->certs = NULL;
+	*why = (struct fail){0};
+	*shown = false;
+	return 0;
+}
+
 static int
 certificate_take(
     struct own_link *link, const struct own_run *run, struct fail *why)
@@ -92,7 +119,7 @@ certificate_take(
 	int name = run->own->name;
 	bool shown = false;
 
-	if (pair_take(&shown, link, run, OWN_CLIENT, why) != 0)
+	if (client_take(&shown, link, run, why) != 0)
 		return -1;
 	if (!shown && name != OWN_INTERMEDIATE && name != OWN_CLIENT &&
 	    settings_own(run->settings, OWN_CLIENT) == NULL) {

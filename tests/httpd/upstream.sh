@@ -350,4 +350,19 @@ later issue --profile device "$T/later.der" >"$T/later.pem" 2>"$T/err" ||
 [ ! -s "$T/err" ] || sed 's/^/# /' "$T/err"
 is "then the new one does" "$(openssl x509 -in "$T/later.pem" -noout \
 	-ext authorityKeyIdentifier | tail -n 1 | tr -d ' :')" "$second"
+
+# ---- the token lost the key that is shown above --------------------------------
+sed -i 's/hook = ("hook", "client");/key = "pkcs11:token=child;object=up"; &/' "$CONF"
+is "the client's key is in the token" "$(run enroll --force client)" 0
+lost=$(sed 's/.*object=//' "$(own client)/current/key.uri")
+as_child env SOFTHSM2_CONF="$CHILD/softhsm2.conf" pkcs11-tool \
+	--module "$(sed -n 's/.*module = "\([^"]*\)".*/\1/p' "$CONF")" \
+	--token-label child --login --pin 4711 --delete-object --type privkey \
+	--label "$lost" >"$T/out" 2>&1 || sed 's/^/# /' "$T/out"
+is "it is lost: the initial one is shown again" "$(run enroll --force client)" 0
+ok "... which is said" grep -q 'initial' "$T/err"
+ok "... and there is another key" sh -c \
+	"! grep -q '$lost\$' '$(own client)/current/key.uri'"
+is "which is shown from then on" "$(run enroll --force client)" 0
+ok "... by itself" sh -c "! grep -q initial '$T/err'"
 done_testing
