@@ -21,7 +21,8 @@ const ok = { json: { ok: true } };
 
 const counters = () => ({ ...log.counts(), devices: devices.count(),
   writes: devices.writes, throttled: throttle.throttled(),
-  tokens: tokens.count() });
+  tokens: tokens.count(), process: { rss: process.memoryUsage.rss(),
+    cpu: process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6 } });
 
 const whole = (d) => ({ identity: devices.identity(d), twin: devices.twin(d),
   writes: { identity: d.identityWrites, twin: d.twinWrites } });

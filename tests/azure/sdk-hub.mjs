@@ -6,8 +6,8 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import iothub from 'azure-iothub';
-import { bodyOf, ctl, device, done, fails, ok, pointed, step }
-  from './sdk-lib.mjs';
+import { bodyOf, device, done, fails, pointed, step } from './sdk-lib.mjs';
+import { ctl, ok } from './tap.mjs';
 
 const { Registry } = iothub;
 const { env } = process;

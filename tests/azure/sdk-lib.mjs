@@ -1,6 +1,6 @@
 /*
- * What sdk-hub.mjs and sdk-tokens.mjs share: the stand-in, TAP without numbers,
- * and what was sent, an operation a line.
+ * What sdk-hub.mjs and sdk-tokens.mjs share: where the stand-in is, and what was
+ * sent, an operation a line.
  *
  * sdk.sh starts them, with the variables of lib.sh's azure_start and
  * NODE_EXTRA_CA_CERTS.
@@ -8,21 +8,12 @@
 import assert from 'node:assert/strict';
 import fs from 'node:fs';
 import https from 'node:https';
+import { ctl, failed, ok } from './tap.mjs';
 
 const { env } = process;
 const recorded = [];
-let bad = 0;
 
 /* ---- the stand-in --------------------------------------------------------- */
-
-export async function ctl(path, body,
-  method = body === undefined ? 'GET' : 'POST') {
-  const rs = await fetch(env.AZURE_CTL + path, { method,
-    body: body === undefined ? undefined : JSON.stringify(body) });
-  const text = await rs.text();
-  assert.equal(rs.status, 200, text);
-  return text;
-}
 
 function address(host, options, done) {
   if (options.all)
@@ -70,17 +61,6 @@ async function record(operation) {
   recorded.push({ operation, requests: lines.map(shown) });
 }
 
-export async function ok(name, work) {
-  try {
-    await work();
-    console.log(`ok - ${name}`);
-  } catch (e) {
-    bad++;
-    console.log(`not ok - ${name}`);
-    console.log(`${e.stack}`.replace(/^/gm, '# '));
-  }
-}
-
 /* One that is recorded under this name, too. */
 export async function step(operation, name, work) {
   await ctl('/log', undefined, 'DELETE');
@@ -92,7 +72,7 @@ export async function step(operation, name, work) {
 export function done(file) {
   fs.appendFileSync(file,
     recorded.map((line) => `${JSON.stringify(line)}\n`).join(''));
-  process.exit(bad > 0 ? 1 : 0);
+  process.exit(failed() ? 1 : 0);
 }
 
 /* ---- devices -------------------------------------------------------------- */

@@ -10,8 +10,8 @@ import assert from 'node:assert/strict';
 import { ClientCertificateCredential, ManagedIdentityCredential,
   WorkloadIdentityCredential } from '@azure/identity';
 import iothub from 'azure-iothub';
-import { bodyOf, ctl, device, done, fails, ok, pointed, step }
-  from './sdk-lib.mjs';
+import { bodyOf, device, done, fails, pointed, step } from './sdk-lib.mjs';
+import { ctl, ok } from './tap.mjs';
 
 const { Registry } = iothub;
 const { env } = process;

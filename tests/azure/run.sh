@@ -1,0 +1,73 @@
+# shellcheck shell=sh
+# What the tests of the stand-in share beside lib.sh: a folder, an end, and the
+# results of programs that print TAP without numbers.
+
+SRCDIR=${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
+BUILDDIR=${BUILDDIR:-$SRCDIR/build}
+T=$(mktemp -d "${TMPDIR:-/tmp}/microca-azure.XXXXXX") || exit 1
+programs=$SRCDIR/tests/azure
+started=
+tap_n=0
+tap_bad=0
+
+cleanup() {
+	for pid in $started; do
+		kill "$pid" 2>/dev/null
+	done
+	rm -rf "$T"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM
+
+bail() {
+	echo "Bail out! $1"
+	exit 1
+}
+
+wait_for() { # wait_for SECONDS COMMAND...
+	tries=$(($1 * 20))
+	shift
+	while [ "$tries" -gt 0 ]; do
+		"$@" && return 0
+		sleep 0.05
+		tries=$((tries - 1))
+	done
+	return 1
+}
+
+# ok NAME COMMAND...: what the command prints is shown when it fails.
+ok() {
+	tap_name=$1
+	shift
+	tap_n=$((tap_n + 1))
+	if "$@" >"$T/said" 2>&1; then
+		echo "ok - $tap_name"
+		return 0
+	fi
+	echo "not ok - $tap_name"
+	sed 's/^/# /' "$T/said" | head -n 30
+	tap_bad=$((tap_bad + 1))
+}
+
+# run PROGRAM.mjs [ARGUMENT...]
+run() {
+	node "$programs/$1" ${2:+"$2"} ${3:+"$3"} >"$T/tap" 2>"$T/err"
+	tap_rc=$?
+	cat "$T/tap"
+	sed 's/^/# /' "$T/err"
+	tap_n=$((tap_n + $(grep -cE '^(not )?ok' "$T/tap")))
+	[ $tap_rc = 0 ] || tap_bad=$((tap_bad + 1))
+	# One that failed without a word.
+	if [ $tap_rc != 0 ] && ! grep -q '^not ok' "$T/tap"; then
+		tap_n=$((tap_n + 1))
+		echo "not ok - $1 ends with $tap_rc"
+	fi
+}
+
+done_testing() {
+	echo "1..$tap_n"
+	exit "$((tap_bad > 0))"
+}
+
+# shellcheck source=tests/azure/lib.sh
+. "$SRCDIR/tests/azure/lib.sh"
