@@ -3,10 +3,11 @@
 #
 # After a lib.sh that has $T, wait_for and bail, and whose trap ends $started.
 
-# azure_start [FOLDER [OPTION...]]: its variables are set when it answers.
-azure_start() {
-	azure_folder=${1:-$T/azure}
-	[ $# -gt 0 ] && shift
+# Its variables are set when it answers; azure_start_in FOLDER [OPTION...].
+azure_start() { azure_start_in "$T/azure"; }
+azure_start_in() {
+	azure_folder=$1
+	shift
 	rm -f "$azure_folder/env"
 	mkdir -p "$azure_folder"
 	node "$SRCDIR/tests/azure/stand-in.mjs" "$azure_folder" "$@" \

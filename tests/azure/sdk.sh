@@ -37,10 +37,10 @@ cp "$source"/sdk-*.mjs "$source/tap.mjs" "$programs/" ||
 
 parts="entra federation machine assigned appService"
 if [ "$SDK_APART" != no ] && mount -t tmpfs tmpfs /var/opt 2>/dev/null; then
-	azure_start "$T/azure" --arc-folder /var/opt/azcmagent/tokens
+	azure_start_in "$T/azure" --arc-folder /var/opt/azcmagent/tokens
 	parts="$parts arc"
 else
-	azure_start "$T/azure"
+	azure_start
 fi
 openssl req -x509 -newkey rsa:2048 -nodes -keyout "$T/other.key" \
 	-out "$T/other.crt" -subj /CN=other -days 2 2>/dev/null

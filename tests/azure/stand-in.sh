@@ -4,7 +4,7 @@
 # shellcheck source=tests/azure/run.sh
 . "$(dirname "$0")/run.sh"
 
-azure_start "$T/azure"
+azure_start
 run check-hub.mjs
 run check-tokens.mjs
 run check-faults.mjs

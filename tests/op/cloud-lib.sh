@@ -9,7 +9,7 @@ FILL=$BUILDDIR/tests/tools/fill
 # shellcheck source=tests/azure/lib.sh
 . "$SRCDIR/tests/azure/lib.sh"
 
-hub_start() { azure_start "$T/azure"; }
+hub_start() { azure_start; }
 hub_twins() { azure_ctl /twins; }
 # hub_faults RATE: of answers that are 500, or none, after the work is done.
 hub_faults() {
