@@ -197,7 +197,7 @@ transient(struct hub *hub, const struct hub_call *call, bool *again)
 {
 	hub->failures++;
 	*again = strcmp(call->method, "GET") == 0;
-	return hub->failures < FAILURES_MAX ? 0 : -1;
+	return hub->failures < FAILURES_MAX && pace_open(hub->pace) ? 0 : -1;
 }
 
 /* `again`: ask once more. */
