@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	"issue what Azure asks for to register the intermediate"},
     {"revoke", revoke_run, "[--reason WORD] [--text TEXT] SERIAL",
 	"revoke a certificate, effective at once"},
+    {"crl", crl_run, "[--force] [--json]",
+	"publish revocation lists as far as they are due"},
     {"secret", secret_run,
 	"add [--expires TIME] ENDPOINT DEVICE\n"
 	"       microca [-c FILE] secret add [--expires TIME] [-o FILE] --csv "

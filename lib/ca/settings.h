@@ -81,6 +81,9 @@ struct settings {
 		struct conf_strings module_environment;
 	} ca;
 	struct {
+		int64_t period; /* s, from thisUpdate to nextUpdate */
+	} crl;
+	struct {
 		char *key;         /* PEM file, or NULL: no encrypted keys */
 		char *certificate; /* PEM file, with what is above it */
 	} keygen; /* signs the keys that serverkeygen encrypts */

@@ -229,6 +229,29 @@ static const struct conf_table ca_table = {
 
 #undef AT
 #define AT(field)                                                              \
+	.offset = offsetof(struct settings, crl.field) -                       \
+	          offsetof(struct settings, crl)
+
+static const struct conf_key crl_keys[] = {
+    {.name = "period",
+	.type = CONF_DURATION,
+	AT(period),
+	.min = 3600,
+	.max = 366 * 86400,
+	.fallback = "\"7d\"",
+	.text = "how long a revocation list holds"},
+};
+
+static const struct conf_table crl_table = {
+    "crl",
+    sizeof(((struct settings *)NULL)->crl),
+    crl_keys,
+    sizeof(crl_keys) / sizeof(crl_keys[0]),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field)                                                              \
 	.offset = offsetof(struct settings, keygen.field) -                    \
 	          offsetof(struct settings, keygen)
 
@@ -449,6 +472,11 @@ static const struct conf_key settings_keys[] = {
 	AT(ca),
 	.table = &ca_table,
 	.text = "this CA"},
+    {.name = "crl",
+	.type = CONF_GROUP,
+	AT(crl),
+	.table = &crl_table,
+	.text = "revocation lists"},
     {.name = "keygen",
 	.type = CONF_GROUP,
 	AT(keygen),

@@ -198,6 +198,13 @@ crl_add(struct crl *crl, const char *serial, int64_t revoked, int reason,
 	return 0;
 }
 
+struct span
+crl_entries(const struct crl *crl)
+{
+	return (struct span){
+	    crl->octets.data + crl->first, crl->octets.len - crl->first};
+}
+
 /* Tag and length of what lies from `begin` on are put before it. */
 static void
 wrap(struct crl *crl, unsigned tag)
@@ -298,8 +305,7 @@ time_take(struct span *in, int64_t *when)
 }
 
 static bool
-head_read(int64_t *number, int64_t *this_update, int64_t *next_update,
-    struct span der)
+head_read(struct crl_info *info, struct span der)
 {
 	struct span list, tbs, skipped;
 
@@ -308,20 +314,21 @@ head_read(int64_t *number, int64_t *this_update, int64_t *next_update,
 	    !der_take(&tbs, DER_INTEGER, &skipped, NULL) ||
 	    !der_take(&tbs, DER_SEQUENCE, &skipped, NULL) ||
 	    !der_take(&tbs, DER_SEQUENCE, &skipped, NULL) ||
-	    !time_take(&tbs, this_update) || !time_take(&tbs, next_update))
+	    !time_take(&tbs, &info->this_update) ||
+	    !time_take(&tbs, &info->next_update))
 		return false;
 	if (der_peek(tbs, DER_SEQUENCE) &&
-	    !der_take(&tbs, DER_SEQUENCE, &skipped, NULL))
+	    !der_take(&tbs, DER_SEQUENCE, &info->entries, NULL))
 		return false;
 	return der_take(&tbs, DER_CONTEXT_CONS(0), &skipped, NULL) &&
-	       number_find(number, skipped);
+	       number_find(&info->number, skipped);
 }
 
 int
-crl_read(int64_t *number, int64_t *this_update, int64_t *next_update,
-    struct span der, struct fail *why)
+crl_read(struct crl_info *info, struct span der, struct fail *why)
 {
-	if (head_read(number, this_update, next_update, der))
+	*info = (struct crl_info){0};
+	if (head_read(info, der))
 		return 0;
 	return fail(why, FAIL_MALFORMED, "crl",
 	    "not a CertificateList with nextUpdate and extensions");

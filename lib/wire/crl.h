@@ -50,9 +50,17 @@ struct span crl_finish(
     struct crl *crl, struct span algorithm, struct span signature);
 void crl_free(struct crl *crl);
 
-/* CRLNumber and nextUpdate of a CertificateList in DER, without the entries
- * being looked at.  FAIL_MALFORMED "crl". */
-MUST_CHECK int crl_read(int64_t *number, int64_t *this_update,
-    int64_t *next_update, struct span der, struct fail *why);
+/* The entries alone, borrowed until the next call. */
+struct span crl_entries(const struct crl *crl);
+
+/* What a list says of itself; `entries` borrowed from it. */
+struct crl_info {
+	int64_t number;                   /* 0: it has none */
+	int64_t this_update, next_update; /* Unix s */
+	struct span entries;              /* not looked at */
+};
+/* A CertificateList in DER, with nextUpdate.  FAIL_MALFORMED "crl". */
+MUST_CHECK int crl_read(
+    struct crl_info *info, struct span der, struct fail *why);
 
 #endif

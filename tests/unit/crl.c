@@ -84,7 +84,8 @@ list_make(const struct issuer *i, const struct crl_head *head,
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	const unsigned char *p;
 	X509_CRL *read;
-	int64_t number, begin, end;
+	struct crl_info info;
+	struct bytes entries_der = {0};
 
 	assert_int_equal(crl_algorithm(&alg, i->key, i->hash, &why), 0);
 	whole.issuer = i->cert;
@@ -95,16 +96,19 @@ list_make(const struct issuer *i, const struct crl_head *head,
 		    crl_add(&crl, entries[k].serial, entries[k].revoked,
 			entries[k].reason, &why),
 		    0);
+	bytes_add(&entries_der, crl_entries(&crl).data, crl_entries(&crl).len);
 	tbs = crl_tbs(&crl);
 	assert_int_equal(
 	    EVP_DigestSignInit(ctx, NULL, i->hash, NULL, i->key), 1);
 	assert_int_equal(
 	    EVP_DigestSign(ctx, signature, &len, tbs.data, tbs.len), 1);
 	all = crl_finish(&crl, span_of(&alg), (struct span){signature, len});
-	assert_int_equal(crl_read(&number, &begin, &end, all, &why), 0);
-	assert_int_equal(number, head->number);
-	assert_int_equal(begin, head->this_update);
-	assert_int_equal(end, head->next_update);
+	assert_int_equal(crl_read(&info, all, &why), 0);
+	assert_int_equal(info.number, head->number);
+	assert_int_equal(info.this_update, head->this_update);
+	assert_int_equal(info.next_update, head->next_update);
+	assert_true(span_equal(info.entries, span_of(&entries_der)));
+	bytes_free(&entries_der);
 	p = all.data;
 	read = d2i_X509_CRL(NULL, &p, (long)all.len);
 	assert_non_null(read);
@@ -258,7 +262,7 @@ what_is_no_list_is_not_read(void **state)
 	static const char *const bad[] = {
 	    "", "3000", "300430020201", "30053003020101", "0500", "30800000"};
 	struct fail why;
-	int64_t number, begin, end;
+	struct crl_info info;
 
 	(void)state;
 	for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
@@ -266,8 +270,7 @@ what_is_no_list_is_not_read(void **state)
 
 		why = (struct fail){0};
 		assert_true(hex_read(&der, bad[k]));
-		assert_int_equal(
-		    crl_read(&number, &begin, &end, span_of(&der), &why), -1);
+		assert_int_equal(crl_read(&info, span_of(&der), &why), -1);
 		assert_string_equal(why.reason, "crl");
 		bytes_free(&der);
 	}

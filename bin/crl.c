@@ -1,0 +1,82 @@
+/* microca crl - look after the revocation lists. */
+#include "bin/microca.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/base/json.h"
+#include "lib/base/when.h"
+#include "lib/ca/crls.h"
+
+static void
+line_say(const struct crls_state *state, void *arg)
+{
+	char until[WHEN_LEN];
+
+	(void)arg;
+	if (state->why.kind != FAIL_NONE)
+		printf("%s: not made: %s\n", state->keyid, state->why.text);
+	if (state->number == 0)
+		return;
+	when_write(until, state->next_update);
+	printf("%s: %s, number %lld, %zu revoked, until %s\n", state->keyid,
+	    state->made ? "made" : "as it was", (long long)state->number,
+	    state->entries, until);
+}
+
+static void
+json_add_state(const struct crls_state *state, void *arg)
+{
+	struct json *one = json_new_object();
+
+	json_str(one, "key_id", state->keyid);
+	json_str(one, "path", state->path);
+	json_bool(one, "made", state->made);
+	if (state->number != 0) {
+		json_int(one, "number", state->number);
+		json_time(one, "this_update", state->this_update);
+		json_time(one, "next_update", state->next_update);
+		json_int(one, "revoked", (int64_t)state->entries);
+	}
+	if (state->why.kind != FAIL_NONE) {
+		json_str(one, "reason", state->why.reason);
+		json_str(one, "text", state->why.text);
+	}
+	json_push(arg, one);
+}
+
+static int
+in_json(struct ca *ca, bool force, struct fail *why)
+{
+	struct json *all = json_new_array();
+	int rc = crls_make(ca, force, when_now(), json_add_state, all, why);
+	char *text = json_text(all, 2);
+
+	printf("%s\n", text);
+	free(text);
+	json_free(all);
+	return rc;
+}
+
+int
+crl_run(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	bool force = false, json = false;
+	const struct option_spec options[] = {
+	    {"force", 0, OPTION_FLAG, &force, 0, 0, NULL},
+	    {"json", 0, OPTION_FLAG, &json, 0, 0, NULL},
+	};
+	struct ca *ca = NULL;
+	int rc = -1;
+
+	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
+		&argv, why) != 0 ||
+	    operands_ok(argc, 0, 0, why) != 0)
+		return -1;
+	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0)
+		rc = json ? in_json(ca, force, why)
+		          : crls_make(
+				ca, force, when_now(), line_say, NULL, why);
+	ca_drop(ca);
+	return rc;
+}

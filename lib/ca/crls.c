@@ -1,0 +1,290 @@
+#include "lib/ca/crls.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/file.h"
+#include "lib/base/when.h"
+#include "lib/wire/crl.h"
+
+#define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
+#define PUBLIC_MODE 0644
+#define LOCK_WAIT 30.0   /* s */
+#define TOKEN_WAIT 20.0  /* s */
+#define CLOCKS_APART 300 /* s: relying parties' clocks may be behind */
+
+/* One key's list, on its way. */
+struct work {
+	struct ca *ca;
+	struct signer *signer;
+	struct crls_state state;
+	EVP_PKEY *public;
+	struct bytes algorithm;
+	struct crl crl;
+	struct fail *why;
+};
+
+char *
+crls_path(const struct settings *settings, const char *keyid)
+{
+	return str_fmt("%s/crl/%s.crl", settings->public_folder, keyid);
+}
+
+/* ---- what is published ----------------------------------------------------- */
+
+/* `entries`: SHA-256 of those; zeros: there are none. */
+static int
+published_read(
+    struct crls_state *state, uint8_t entries[SHA256_LEN], struct fail *why)
+{
+	struct bytes der = {0};
+	struct crl_info info;
+	int rc = file_read(&der, state->path, LIST_MAX, why);
+
+	memset(entries, 0, SHA256_LEN);
+	if (rc != 0 && why->kind == FAIL_ABSENT) {
+		*why = (struct fail){0};
+		rc = 0;
+	} else if (rc == 0 && crl_read(&info, span_of(&der), why) == 0) {
+		state->number = info.number;
+		state->this_update = info.this_update;
+		state->next_update = info.next_update;
+		sha256(entries, info.entries);
+	} else if (rc == 0) {
+		rc = fail(why, FAIL_BROKEN, "crl",
+		    "%s is no revocation list: remove it", state->path);
+	}
+	bytes_free(&der);
+	return rc;
+}
+
+int
+crls_read(struct crls_state *state, const struct settings *settings,
+    const char *keyid, struct fail *why)
+{
+	char *path = crls_path(settings, keyid);
+	uint8_t entries[SHA256_LEN];
+	int rc;
+
+	*state = (struct crls_state){.keyid = keyid, .path = path};
+	rc = published_read(state, entries, why);
+	state->path = NULL;
+	free(path);
+	return rc;
+}
+
+/* ---- what is to be published ------------------------------------------------ */
+
+static int
+entry_add(const struct store_revoked *r, void *arg)
+{
+	struct work *w = arg;
+
+	return crl_add(&w->crl, r->serial, r->revoked, r->reason, w->why);
+}
+
+/* What ended before the list that is published was made has been shown on it:
+ * RFC 5280, 3.3. */
+static int
+fill(struct work *w, int64_t now, struct fail *why)
+{
+	int64_t since = w->state.this_update > 0 ? w->state.this_update : now;
+	struct crl_head head = {
+	    .issuer = w->signer->issuer->authority->issuer,
+	    .algorithm = span_of(&w->algorithm),
+	    .number = now * 1000000,
+	    .this_update = now - CLOCKS_APART,
+	    .next_update = now + w->ca->settings->crl.period,
+	};
+
+	if (head.number <= w->state.number)
+		head.number = w->state.number + 1;
+	if (head.next_update < w->state.next_update)
+		head.next_update = w->state.next_update;
+	if (crl_begin(&w->crl, &head, why) != 0)
+		return -1;
+	w->why = why;
+	if (store_revoked_each(
+		w->ca->store, w->state.keyid, since, entry_add, w, why) != 0)
+		return -1;
+	w->state.entries = w->crl.n;
+	w->state.number = head.number;
+	w->state.this_update = head.this_update;
+	w->state.next_update = head.next_update;
+	return 0;
+}
+
+/* Is another list wanted than the one published, `old`? */
+static bool
+is_due(const struct work *w, const struct crls_state *old,
+    const uint8_t before[SHA256_LEN], int64_t now)
+{
+	uint8_t entries[SHA256_LEN];
+
+	if (old->number == 0 || now < old->this_update ||
+	    now - old->this_update >= (old->next_update - old->this_update) / 2)
+		return true;
+	sha256(entries, crl_entries(&w->crl));
+	return memcmp(entries, before, SHA256_LEN) != 0;
+}
+
+static int
+record(struct work *w, struct fail *why)
+{
+	char until[WHEN_LEN];
+	char *text;
+	struct audit entry = {.event = "crl"};
+	int rc;
+
+	when_write(until, w->state.next_update);
+	text = str_fmt("revocation list %lld of key %s, %zu entries, until %s",
+	    (long long)w->state.number, w->state.keyid, w->state.entries,
+	    until);
+	entry.text = text;
+	rc = store_audit(w->ca->store, &entry, true, why);
+	free(text);
+	return rc;
+}
+
+static int
+sign_and_publish(struct work *w, struct fail *why)
+{
+	struct span tbs = crl_tbs(&w->crl);
+	struct bytes signature = {0};
+	int rc = -1;
+
+	if (key_sign_octets(&signature, w->signer->key, tbs,
+		key_hash(w->public), why) == 0 &&
+	    record(w, why) == 0) {
+		struct span all = crl_finish(
+		    &w->crl, span_of(&w->algorithm), span_of(&signature));
+
+		rc = file_write(w->state.path, all, PUBLIC_MODE, why);
+	}
+	bytes_free(&signature);
+	return rc;
+}
+
+/* ---- one key ------------------------------------------------------------------ */
+
+static int
+one_make(struct work *w, bool force, int64_t now, struct fail *why)
+{
+	struct crls_state old;
+	uint8_t before[SHA256_LEN];
+	int rc = -1;
+
+	if (published_read(&w->state, before, why) != 0)
+		return -1;
+	old = w->state;
+	if (w->signer->key == NULL) {
+		*why = w->signer->why;
+		return -1;
+	}
+	if (key_ready(w->signer->key, TOKEN_WAIT, why) != 0 ||
+	    ca_key_ok(&w->public, w->ca, w->signer, why) != 0 ||
+	    crl_algorithm(&w->algorithm, w->public, key_hash(w->public), why) !=
+		0)
+		return -1;
+	rc = fill(w, now, why);
+	if (rc == 0 && (force || is_due(w, &old, before, now))) {
+		rc = sign_and_publish(w, why);
+		w->state.made = rc == 0;
+	}
+	if (!w->state.made) {
+		old.entries = w->state.entries;
+		w->state = old;
+	}
+	return rc;
+}
+
+static void
+work_free(struct work *w)
+{
+	crl_free(&w->crl);
+	bytes_free(&w->algorithm);
+	EVP_PKEY_free(w->public);
+}
+
+/* ---- all of them ---------------------------------------------------------------- */
+
+/* The signer of the list for generation `i`, NULL when an earlier one is of the
+ * same key, or when it is past its end: nothing under it validates. */
+static struct signer *
+signer_of(struct ca *ca, size_t i, int64_t now)
+{
+	const struct authority *a = ca->issuers->item[i]->authority;
+	const struct issuer *issuer =
+	    issuers_by_keyid(ca->issuers, a->keyid, now);
+
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(ca->issuers->item[j]->authority->keyid, a->keyid) ==
+		    0)
+			return NULL;
+	for (size_t j = 0; j < ca->issuers->n; j++)
+		if (ca->signer[j].issuer == issuer &&
+		    issuer->authority->not_after > now)
+			return &ca->signer[j];
+	return NULL;
+}
+
+static int
+folder_open(int *lock, const struct ca *ca, struct fail *why)
+{
+	char *folder = file_path(ca->settings->public_folder, "crl");
+	char *path = file_path(ca->settings->state, "crl.lock");
+	int rc = 0;
+
+	*lock = -1;
+	/* Whatever the umask: the web server reads it. */
+	if ((mkdir(folder, 0755) != 0 && errno != EEXIST) ||
+	    chmod(folder, 0755) != 0) {
+		fail(why, FAIL_BROKEN, "file", "cannot make %s", folder);
+		rc = fail_errno(why, "mkdir");
+	}
+	if (rc == 0)
+		rc = file_lock(lock, path, LOCK_WAIT, why);
+	free(path);
+	free(folder);
+	return rc;
+}
+
+int
+crls_make(struct ca *ca, bool force, int64_t now,
+    void (*each)(const struct crls_state *state, void *arg), void *arg,
+    struct fail *why)
+{
+	int lock, rc = 0;
+
+	if (ca->issuers == NULL) {
+		*why = ca->issuers_why;
+		return -1;
+	}
+	if (folder_open(&lock, ca, why) != 0)
+		return -1;
+	for (size_t i = 0; i < ca->issuers->n; i++) {
+		struct work w = {.ca = ca, .signer = signer_of(ca, i, now)};
+		struct fail one = {0};
+		char *path;
+
+		if (w.signer == NULL)
+			continue;
+		w.state.keyid = w.signer->issuer->authority->keyid;
+		path = crls_path(ca->settings, w.state.keyid);
+		w.state.path = path;
+		if (one_make(&w, force, now, &one) != 0) {
+			w.state.why = one;
+			if (rc == 0)
+				*why = one;
+			rc = -1;
+		}
+		each(&w.state, arg);
+		work_free(&w);
+		free(path);
+	}
+	(void)close(lock);
+	return rc;
+}

@@ -1,0 +1,45 @@
+/*
+ * crls - revocation lists: one for each key that issued, published in
+ * public/crl/KEYID.crl (RFC 5280, 5).
+ *
+ * A list is made anew when what it names has changed, when half of its time is
+ * over, or when asked for; it holds everything revoked or held that had not
+ * ended when the one before it was made (RFC 5280, 3.3).  Its number follows
+ * the clock in microseconds and is above that of the one published, so no
+ * restored backup brings it back.
+ */
+#ifndef MICROCA_CRLS_H
+#define MICROCA_CRLS_H
+
+#include "lib/ca/ca.h"
+
+/* Of one key.  Borrowed while it is told. */
+struct crls_state {
+	const char *keyid;
+	const char *path;
+	int64_t number, this_update, next_update; /* 0: none published */
+	size_t entries;                           /* of one made now */
+	bool made;
+	struct fail why; /* not made although it should be */
+};
+
+/*
+ * Look after all of them; needs CA_STORE | CA_KEY.  `force`: although nothing
+ * changed.  `each` hears of every key that is not past its end; `audit` is
+ * completed and recorded for each list before it is published.  Fails with the
+ * first failure, after all were tried: FAIL_BUSY ("token-…", "db-…", "clock",
+ * "locked"), FAIL_CONFIG "issuer-cert" (no cRLSign), FAIL_BROKEN.
+ */
+MUST_CHECK int crls_make(struct ca *ca, bool force, int64_t now,
+    void (*each)(const struct crls_state *state, void *arg), void *arg,
+    struct fail *why);
+
+/* What is published, by the file alone; all 0 and 0 when there is none.
+ * FAIL_BROKEN when it is none of ours. */
+MUST_CHECK int crls_read(struct crls_state *state,
+    const struct settings *settings, const char *keyid, struct fail *why);
+
+/* public/crl/KEYID.crl; the caller frees. */
+char *crls_path(const struct settings *settings, const char *keyid);
+
+#endif
