@@ -64,6 +64,51 @@ run() {
 	fi
 }
 
+# Microsoft's packages, by their lock file, in the build folder: run() finds its
+# programs there then.
+packages_ready() {
+	programs=$BUILDDIR/tests/azure
+	if ! packages_there; then
+		packages_install >"$T/npm" 2>&1 ||
+			bail "npm ci: $(cat "$T/npm")"
+	fi
+	cp "$SRCDIR"/tests/azure/sdk-*.mjs "$SRCDIR/tests/azure/tap.mjs" \
+		"$programs/" || bail "no folder $programs"
+}
+packages_there() {
+	cmp -s "$SRCDIR/tests/azure/package-lock.json" \
+		"$programs/package-lock.json" &&
+		[ -f "$programs/node_modules/.package-lock.json" ]
+}
+packages_install() {
+	mkdir -p "$programs" &&
+		cp "$SRCDIR/tests/azure/package.json" \
+			"$SRCDIR/tests/azure/package-lock.json" "$programs/" &&
+		(cd "$programs" && npm ci --silent)
+}
+
+# Azure Arc's key files are in one folder only, and not this machine's: run this
+# test again where it is.  ARC: whether it is.
+apart() {
+	if [ -z "${AZURE_APART:-}" ]; then
+		for how in -m -rm; do
+			unshare $how true 2>/dev/null || continue
+			rm -rf "$T"
+			# shellcheck disable=SC2093 # it does not
+			AZURE_APART=yes exec unshare $how "$0" "$@"
+		done
+	fi
+	if [ -n "${AZURE_APART:-}" ] &&
+		mount -t tmpfs tmpfs /var/opt 2>/dev/null; then
+		export ARC=yes
+		azure_start_in "$T/azure" \
+			--arc-folder /var/opt/azcmagent/tokens
+	else
+		export ARC=
+		azure_start
+	fi
+}
+
 done_testing() {
 	echo "1..$tap_n"
 	exit "$((tap_bad > 0))"
