@@ -198,8 +198,10 @@ is "... decrypted here" "$(openssl pkey -in wrapped.key -pubout)" \
 	"$(openssl x509 -in wrapped.pem -noout -pubkey)"
 
 # ---- a fleet ----------------------------------------------------------------
-sed -e "s#https://est.example.com:8443#$U#; s#/var/lib/est-client#$T/fleet#" \
-	"$SRCDIR/etc/est-client.conf" >sample.conf
+{
+	echo "state = \"$T/fleet\";"
+	sed -e "s#https://est.example.com:8443#$U#" "$SRCDIR/etc/est-client.conf"
+} >sample.conf
 ok "the sample is read" sh -c "$C status -c sample.conf >/dev/null; [ \$? = 6 ]"
 cat >fleet.conf <<-END
 	state = "$T/fleet";
