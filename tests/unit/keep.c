@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
@@ -949,6 +950,42 @@ a_hook_runs_once_and_its_failure_is_told(void **state)
 	free(out);
 }
 
+static pid_t
+pid_in(const char *path)
+{
+	struct bytes text = {0};
+	struct fail why = {0};
+	pid_t pid;
+
+	assert_int_equal(file_read(&text, path, 100, &why), 0);
+	pid = (pid_t)strtol((const char *)text.data, NULL, 10);
+	bytes_free(&text);
+	assert_true(pid > 1);
+	return pid;
+}
+
+/* Ended, or a zombie that whoever adopted it has not looked at yet. */
+static bool
+is_gone(pid_t pid)
+{
+	char *path = str_fmt("/proc/%d/stat", (int)pid);
+	struct bytes text = {0};
+	struct fail why;
+	bool gone = false;
+
+	for (int i = 0; i < 500 && !gone; i++) {
+		why = (struct fail){0};
+		text.len = 0;
+		gone = file_read(&text, path, 4096, &why) != 0 ||
+		       strstr((const char *)text.data, ") Z ") != NULL;
+		if (!gone)
+			(void)usleep(10000);
+	}
+	bytes_free(&text);
+	free(path);
+	return gone;
+}
+
 static void
 a_hook_has_an_end(void **state)
 {
@@ -967,6 +1004,39 @@ a_hook_has_an_end(void **state)
 	assert_int_equal(
 	    keep_hook_run(relative, "pump", plan.folder, 10, &why), -1);
 	assert_non_null(strstr(why.text, "absolute"));
+}
+
+/* What it leaves behind is its own affair; what hangs is ended as a whole; our
+ * lock is nobody else's. */
+static void
+a_hook_may_leave_a_daemon_behind(void **state)
+{
+	char *pid_path = file_path(world.folder, "pid");
+	char *leaves =
+	    str_fmt("(/bin/sleep 600; :) </dev/null >/dev/null 2>&1 & "
+		    "echo $! >%s; test ! -e /proc/self/fd/3",
+		pid_path);
+	char *hangs = str_fmt("/bin/sleep 600 & echo $! >%s; wait", pid_path);
+	const char *daemon[] = {"/bin/sh", "-c", leaves, NULL};
+	const char *family[] = {"/bin/sh", "-c", hangs, NULL};
+	struct fail why = {0};
+	int lock = open(world.folder, O_RDONLY | O_CLOEXEC);
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(
+	    keep_hook_run(daemon, "pump", plan.folder, 20, &why), 0);
+	pid = pid_in(pid_path);
+	assert_int_equal(kill(pid, 0), 0);
+	assert_int_equal(kill(-getpgid(pid), SIGKILL), 0);
+	assert_int_equal(unlink(pid_path), 0);
+	assert_int_equal(
+	    keep_hook_run(family, "pump", plan.folder, 0.5, &why), -1);
+	assert_true(is_gone(pid_in(pid_path)));
+	(void)close(lock);
+	free(hangs);
+	free(leaves);
+	free(pid_path);
 }
 
 static void
@@ -1370,6 +1440,7 @@ main(void)
 	    T(taking_into_use_is_tried_until_it_succeeds),
 	    T(a_hook_runs_once_and_its_failure_is_told),
 	    T(a_hook_has_an_end),
+	    T(a_hook_may_leave_a_daemon_behind),
 	    T(links_of_others_are_not_followed),
 	    T(a_folder_that_cannot_be_written_leaves_the_old_pair),
 	    T(by_hand_the_same_checks_and_the_same_switch),
