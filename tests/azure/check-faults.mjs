@@ -100,6 +100,12 @@ await ok('or deletes it after it was read', async () => {
   await is(update('s1', deviceEtag), 404, 'DeviceNotFound');
 });
 
+await ok('a race for no device is an answer, too', async () => {
+  await ctl('/faults', { op: 'device.list', when: 'after', do: 'race' });
+  await is(hub('GET', '/devices'), 400, 'ArgumentInvalid');
+  await is(hub('GET', '/devices'), 200, undefined);
+});
+
 await ok('a bulk in part', async () => {
   const bulk = async (name, fault) => {
     await ctl('/faults', { op: 'device.bulk', do: 'partial', ...fault });
@@ -131,7 +137,8 @@ await ok('tokens end', async () => {
 
 await ok('a rule that is none is refused', async () => {
   for (const rule of [{ do: 'explode' }, { do: 'cut', tims: 1 },
-    { do: 'status' }, { do: 'cut', when: 'later' }])
+    { do: 'status' }, { do: 'cut', when: 'later' },
+    { do: 'partial', when: 'after' }])
     await assert.rejects(ctl('/faults', rule), /AssertionError/);
   await assert.rejects(ctl('/settings', { envelop: 'A' }), /no such setting/);
 });

@@ -15,6 +15,52 @@ const put = (id, body, match) =>
 const is = async (answer, ...want) =>
   assert.deepEqual(code(await answer), want, (await answer).text);
 
+/* ---- Microsoft's recordings ------------------------------------------------ */
+
+const IDENTITY = ['deviceId', 'generationId', 'etag', 'connectionState', 'status',
+  'statusReason', 'connectionStateUpdatedTime', 'statusUpdatedTime',
+  'lastActivityTime', 'cloudToDeviceMessageCount', 'authentication',
+  'capabilities'];
+const TWIN = ['deviceId', 'etag', 'deviceEtag', 'status', 'statusUpdateTime',
+  'connectionState', 'lastActivityTime', 'cloudToDeviceMessageCount',
+  'authenticationType', 'x509Thumbprint', 'version', 'properties',
+  'capabilities'];
+const names = (value) => Object.keys(value).filter((name) => name !== 'modelId');
+
+await anew();
+await ok('answers have the members that were recorded', async () => {
+  const made = await hub('PUT', '/devices/r', { deviceId: 'r' },
+    { 'if-match': '""' });
+  assert.deepEqual(names(made.json), [...IDENTITY, 'parentScopes']);
+  assert.equal(made.json.statusUpdatedTime, '0001-01-01T00:00:00');
+  assert.equal(made.headers.etag, `"${made.json.etag}"`);
+  assert.equal(made.headers['content-type'], 'application/json; charset=utf-8');
+  assert.match(made.headers['x-ms-request-id'], /^[0-9a-f-]{36}$/);
+  const read = (await hub('GET', '/devices/r')).json;
+  assert.deepEqual(names(read), IDENTITY);
+  assert.equal(read.statusUpdatedTime, '0001-01-01T00:00:00Z');
+  assert.match(read.generationId, /^\d{18}$/);
+});
+await ok('a twin, too, and what an update of it echoes is left', async () => {
+  const twin = await hub('GET', '/twins/r');
+  assert.equal(twin.headers.etag, undefined);
+  assert.deepEqual(names(twin.json), TWIN);
+  assert.deepEqual([twin.json.version, twin.json.etag], [2, 'AAAAAAAAAAE=']);
+  twin.json.properties.desired.username = 'userA';
+  const made = (await hub('PATCH', '/twins/r', twin.json,
+    { 'if-match': '*' })).json;
+  assert.deepEqual([made.version, made.etag], [3, 'AAAAAAAAAAI=']);
+  const { desired } = made.properties;
+  assert.deepEqual([desired.username, desired.$version], ['userA', 2]);
+  assert.equal(desired.$metadata.username.$lastUpdatedVersion, 2);
+});
+await ok('a query: select * from devices', async () => {
+  const answer = await hub('POST', '/devices/query',
+    { query: 'select * from devices' });
+  assert.equal(answer.headers['x-ms-item-type'], 'Twin');
+  assert.deepEqual(answer.json.map((twin) => twin.deviceId), ['r']);
+});
+
 /* ---- conditions ----------------------------------------------------------- */
 
 await anew();

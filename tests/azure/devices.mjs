@@ -32,6 +32,8 @@ class Device {
     this.tags = null;
     this.desired = null;
     this.desiredVersion = 1;
+    this.desiredTime = new Date(clock.now()).toISOString();
+    this.made = this.desiredTime;
     this.twinCounter = 1;
     this.version = 2;
     this.changed = clock.now();
@@ -86,6 +88,11 @@ export function identityWritten(device) {
   writes.identity++;
 }
 
+export function desiredWritten(device) {
+  device.desiredVersion++;
+  device.desiredTime = new Date(clock.now()).toISOString();
+}
+
 export function twinWritten(device) {
   device.twinCounter++;
   device.version++;
@@ -134,7 +141,9 @@ export function identity(d, fresh = false) {
     capabilities: { iotEdge: d.edge },
   };
   if (d.scope !== null)
-    Object.assign(shown, { deviceScope: d.scope, parentScopes: [] });
+    shown.deviceScope = d.scope;
+  if (fresh || d.scope !== null)
+    shown.parentScopes = [];
   return shown;
 }
 
@@ -142,6 +151,17 @@ function thumbprints(d) {
   return settings.twinThumbprint === 'primaryThumbprint'
     ? { primaryThumbprint: d.primary, secondaryThumbprint: d.secondary }
     : { PrimaryThumbprint: d.primary, SecondaryThumbprint: d.secondary };
+}
+
+/* Of each member at the top, too; not deeper. */
+function desired(d) {
+  const stamp = { $lastUpdated: d.desiredTime };
+  if (d.desiredVersion > 1)
+    stamp.$lastUpdatedVersion = d.desiredVersion;
+  const $metadata = { ...stamp };
+  for (const key of Object.keys(d.desired ?? {}))
+    $metadata[key] = stamp;
+  return { ...d.desired, $metadata, $version: d.desiredVersion };
 }
 
 export function twin(d) {
@@ -158,9 +178,8 @@ export function twin(d) {
   if (d.tags !== null)
     shown.tags = d.tags;
   shown.properties = {
-    desired: { ...d.desired, $metadata: { $lastUpdated: NEVER },
-      $version: d.desiredVersion },
-    reported: { $metadata: { $lastUpdated: NEVER }, $version: 1 },
+    desired: desired(d),
+    reported: { $metadata: { $lastUpdated: d.made }, $version: 1 },
   };
   shown.capabilities = { iotEdge: d.edge };
   if (d.scope !== null)

@@ -15,6 +15,7 @@ export function clear() {
 
 /* Work that is answered wrongly was done. */
 const LATE = ['truncate', 'garbage', 'slow'];
+const EARLY = ['partial', 'expire'];
 
 function ruleOf(given) {
   for (const name of Object.keys(given))
@@ -26,6 +27,8 @@ function ruleOf(given) {
     throw new Error('status: a number');
   if (![undefined, 'before', 'after'].includes(given.when))
     throw new Error('when: before or after');
+  if (given.when === 'after' && EARLY.includes(given.do))
+    throw new Error(`${given.do}: before only`);
   const rule = { service: 'hub', skip: 0, times: 1, rate: 1, when: 'before',
     ...given, seen: 0, fired: 0 };
   if (LATE.includes(rule.do))

@@ -49,7 +49,8 @@ work() {
 }
 there() { # there NAME: what is there, and what was sent
 	azure_ctl /state | jq -S '.devices[] | {writes, twin: (.twin |
-		del(.etag, .deviceEtag, .statusUpdateTime, .tags.microca.at))}' \
+		del(.etag, .deviceEtag, .statusUpdateTime, .properties,
+		.tags.microca.at))}' \
 		>"$T/$1.state" &&
 		azure_ctl /log | jq -c 'select(.service == "hub") |
 		[.op, .method, .target, .query, .headers["content-type"],

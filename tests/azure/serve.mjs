@@ -102,7 +102,12 @@ const ENDS = {
   delay: (exchange, answer) =>
     later(() => finish(exchange, answer), exchange.fault.ms ?? 0),
   race(exchange, answer) {
-    race(exchange);
+    try {
+      race(exchange);
+    } catch (e) {
+      finish(exchange, exchange.service.failure(e));
+      return;
+    }
     finish(exchange, answer);
   },
 };

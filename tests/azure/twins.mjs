@@ -107,7 +107,7 @@ export function write(device, body, replace) {
   const tags = section(device.tags, body.tags, replace, TAGS_MAX);
   const desired = section(device.desired, wanted, replace, DESIRED_MAX);
   if (replace || wanted !== undefined)
-    device.desiredVersion++;
+    devices.desiredWritten(device);
   device.tags = tags;
   device.desired = desired;
   devices.twinWritten(device);
