@@ -8,8 +8,6 @@
 
 #include "lib/base/when.h"
 
-_Static_assert(SQL_COUNT <= 64, "sqlite_conn.active has a bit for each");
-
 static const struct {
 	int rc;
 	enum fail_kind kind;
@@ -163,9 +161,9 @@ sqlite_bind(
 	struct sqlite_conn *c = conn_of(conn);
 
 	c->rc = prepared(&c->statement[id], c, sql_text[id]);
-	if (c->rc == SQLITE_OK && (c->active & 1ULL << id) != 0)
+	if (c->rc == SQLITE_OK && c->active[id])
 		(void)sqlite3_reset(c->statement[id]);
-	c->active |= 1ULL << id;
+	c->active[id] = true;
 	for (size_t i = 0; i < n && c->rc == SQLITE_OK; i++)
 		c->rc = bind_one(c->statement[id], (int)i + 1, &values[i]);
 }
@@ -214,9 +212,11 @@ sqlite_octets(struct conn *c, enum sql id, int column)
 void
 sqlite_reset(struct sqlite_conn *c)
 {
-	for (size_t i = 0; c->active != 0; i++, c->active >>= 1)
-		if ((c->active & 1) != 0)
+	for (size_t i = 0; i < SQL_COUNT; i++) {
+		if (c->active[i])
 			(void)sqlite3_reset(c->statement[i]);
+		c->active[i] = false;
+	}
 	c->rc = SQLITE_OK;
 }
 

@@ -28,7 +28,7 @@ struct sqlite_conn {
 	sqlite3 *handle; /* NULL: not open */
 	sqlite3_stmt *statement[SQL_COUNT];
 	sqlite3_stmt *begin, *commit;
-	uint64_t active; /* bits: statements to be reset */
+	bool active[SQL_COUNT]; /* statements to be reset */
 	double deadline; /* when_clock(): when the busy handler gives up */
 	int rc;          /* of prepare or bind, for the step that follows */
 	enum db_use use;
