@@ -1,10 +1,11 @@
 #include "lib/wire/crl.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <openssl/x509v3.h>
 
+#include "lib/base/when.h"
 #include "lib/wire/der.h"
 
 #define HEADER 6 /* octets of a tag and length, at most */
@@ -15,16 +16,17 @@
 static void
 time_put(struct bytes *out, int64_t when)
 {
-	time_t t = (time_t)when;
-	struct tm tm;
-	char text[32];
+	struct when_parts p;
+	char *text;
 	bool utc;
 
-	gmtime_r(&t, &tm);
-	utc = tm.tm_year < 150;
-	(void)strftime(text, sizeof(text), "%Y%m%d%H%M%SZ", &tm);
+	when_split(&p, when);
+	utc = p.year < 2050;
+	text = str_fmt("%04d%02d%02d%02d%02d%02dZ", p.year, p.month, p.day,
+	    p.hour, p.minute, p.second);
 	der_put(out, utc ? DER_UTCTIME : DER_GENERALIZEDTIME,
 	    span_str(text + (utc ? 2 : 0)));
+	free(text);
 }
 
 static void
