@@ -68,12 +68,16 @@ run() {
 # programs there then.
 packages_ready() {
 	programs=$BUILDDIR/tests/azure
+	mkdir -p "$programs" || bail "no folder $programs"
+	exec 9>"$programs/lock" # make -j runs two of these tests at once
+	flock 9
 	if ! packages_there; then
 		packages_install >"$T/npm" 2>&1 ||
 			bail "npm ci: $(cat "$T/npm")"
 	fi
 	cp "$SRCDIR"/tests/azure/sdk-*.mjs "$SRCDIR/tests/azure/tap.mjs" \
 		"$programs/" || bail "no folder $programs"
+	exec 9>&-
 }
 packages_there() {
 	cmp -s "$SRCDIR/tests/azure/package-lock.json" \
@@ -81,9 +85,8 @@ packages_there() {
 		[ -f "$programs/node_modules/.package-lock.json" ]
 }
 packages_install() {
-	mkdir -p "$programs" &&
-		cp "$SRCDIR/tests/azure/package.json" \
-			"$SRCDIR/tests/azure/package-lock.json" "$programs/" &&
+	cp "$SRCDIR/tests/azure/package.json" \
+		"$SRCDIR/tests/azure/package-lock.json" "$programs/" &&
 		(cd "$programs" && npm ci --silent)
 }
 
