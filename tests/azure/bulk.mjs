@@ -62,7 +62,7 @@ function twinOne(item, mode) {
   write(device, twinOf(item), false);
 }
 
-/* ---- the whole --------------------------------------------------------------- */
+/* ---- the whole ----------------------------------------------------------- */
 
 function itemsCheck(items) {
   const seen = new Set();

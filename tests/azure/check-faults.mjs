@@ -14,7 +14,7 @@ const update = (id, match) =>
 
 await anew();
 
-/* ---- faults --------------------------------------------------------------- */
+/* ---- faults -------------------------------------------------------------- */
 
 await ok('cut, before the work and after it', async () => {
   await ctl('/faults', [{ op: 'device.create', do: 'cut' },
@@ -143,7 +143,7 @@ await ok('a rule that is none is refused', async () => {
   await assert.rejects(ctl('/settings', { envelop: 'A' }), /no such setting/);
 });
 
-/* ---- what it tells -------------------------------------------------------- */
+/* ---- what it tells ------------------------------------------------------- */
 
 await ok('how often each device was written', async () => {
   await anew();
@@ -169,7 +169,7 @@ await ok('a line for each request, without secrets', async () => {
   assert.ok(!/sig=|eyJ|SharedAccessKey/.test(text));
 });
 
-/* ---- its size ------------------------------------------------------------- */
+/* ---- its size ------------------------------------------------------------ */
 
 const measure = async () => JSON.parse(await ctl('/counters')).process;
 

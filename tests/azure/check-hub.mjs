@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import crypto from 'node:crypto';
 import fs from 'node:fs';
-import { A, B, anew, code, create, device, hub, item } from './check-lib.mjs';
+import { A, anew, code, create, device, hub, item } from './check-lib.mjs';
 import { ctl, failed, ok } from './tap.mjs';
 
 const { env } = process;
@@ -15,7 +15,7 @@ const put = (id, body, match) =>
 const is = async (answer, ...want) =>
   assert.deepEqual(code(await answer), want, (await answer).text);
 
-/* ---- Microsoft's recordings ------------------------------------------------ */
+/* ---- Microsoft's recordings ---------------------------------------------- */
 
 const IDENTITY = ['deviceId', 'generationId', 'etag', 'connectionState', 'status',
   'statusReason', 'connectionStateUpdatedTime', 'statusUpdatedTime',
@@ -61,7 +61,7 @@ await ok('a query: select * from devices', async () => {
   assert.deepEqual(answer.json.map((twin) => twin.deviceId), ['r']);
 });
 
-/* ---- conditions ----------------------------------------------------------- */
+/* ---- conditions ---------------------------------------------------------- */
 
 await anew();
 await create('d');
@@ -104,7 +104,7 @@ await ok('a twin: merged, replaced, conditions', async () => {
   assert.equal(after.deviceEtag, await etagOf('d'));
 });
 
-/* ---- what is refused ------------------------------------------------------ */
+/* ---- what is refused ----------------------------------------------------- */
 
 await ok('ids', async () => {
   for (const id of ['a b', 'a/b', 'ä', 'x'.repeat(129)])
@@ -159,7 +159,7 @@ await ok('bodies and versions', async () => {
   assert.equal((await hub('GET', '/nothing/d')).status, 404);
 });
 
-/* ---- who asks ------------------------------------------------------------- */
+/* ---- who asks ------------------------------------------------------------ */
 
 function sasOf({ sr = env.HUB_HOST, se = Math.floor(Date.now() / 1000) + 60,
   key = env.HUB_KEY, skn = 'edge' }) {
@@ -209,7 +209,7 @@ await ok('the roles, audience and time of a token', async () => {
   await is(as(writer), 401, 'IotHubUnauthorizedAccess');
 });
 
-/* ---- bulk ----------------------------------------------------------------- */
+/* ---- bulk ---------------------------------------------------------------- */
 
 await ok('a bulk is refused whole', async () => {
   const many = Array.from({ length: 101 }, (_, i) => item(`m${i}`));
@@ -239,7 +239,7 @@ await ok('or each item for itself', async () => {
   assert.equal((await bulk(item('b1'))).json.errors[0].errorCode, 409001);
 });
 
-/* ---- how it is said ------------------------------------------------------- */
+/* ---- how it is said ------------------------------------------------------ */
 
 await ok('envelopes', async () => {
   const a = await hub('GET', '/devices/gone');
@@ -275,7 +275,7 @@ await ok('what a query sees lags behind', async () => {
   await ctl('/settings', { queryLag: 0 });
 });
 
-/* ---- throttles ------------------------------------------------------------ */
+/* ---- throttles ----------------------------------------------------------- */
 
 await ok('beyond the queue it is 429, without Retry-After', async () => {
   await ctl('/throttle', { identity: { rate: 1, burst: 3, queue: 0 } });

@@ -21,7 +21,7 @@ const EC = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
 await anew();
 await create('d');
 
-/* ---- client assertions ---------------------------------------------------- */
+/* ---- client assertions --------------------------------------------------- */
 
 const digest = (name) =>
   crypto.createHash(name).update(certificate.raw).digest('base64url');
@@ -153,7 +153,7 @@ await ok('faults there, too', async () => {
   assert.equal((await ask(jwt({}))).status, 200);
 });
 
-/* ---- managed identities --------------------------------------------------- */
+/* ---- managed identities -------------------------------------------------- */
 
 const META = { metadata: 'true' };
 const imds = (query, headers = META) => send(

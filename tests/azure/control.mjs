@@ -27,7 +27,7 @@ const counters = () => ({ ...log.counts(), devices: devices.count(),
 const whole = (d) => ({ identity: devices.identity(d), twin: devices.twin(d),
   writes: { identity: d.identityWrites, twin: d.twinWrites } });
 
-/* ---- what there is, a piece at a time -------------------------------------------- */
+/* ---- what there is, a piece at a time ------------------------------------ */
 
 function* joined(head, show, tail) {
   let text = head;
@@ -74,7 +74,7 @@ function table(query) {
   return { text: lines.map(([, line]) => `${line}\n`).join('') };
 }
 
-/* ---- what is changed ---------------------------------------------------------------- */
+/* ---- what is changed ----------------------------------------------------- */
 
 function reset() {
   devices.clear();
@@ -123,7 +123,7 @@ function apps(query, { clientId, certificate, actions }) {
   return ok;
 }
 
-/* ---- federation ------------------------------------------------------------------------ */
+/* ---- federation ---------------------------------------------------------- */
 
 const cluster = crypto.generateKeyPairSync('rsa', { modulusLength: 2048 });
 const ISSUER = 'https://cluster.example';
@@ -148,7 +148,7 @@ function federated(query, { subject = SUBJECT, issuer = ISSUER,
   return ok;
 }
 
-/* ---- requests ------------------------------------------------------------------------------ */
+/* ---- requests ------------------------------------------------------------ */
 
 function sas(query) {
   const name = query.get('policy') ?? 'edge';

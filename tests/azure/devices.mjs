@@ -117,7 +117,7 @@ export function* since(from) {
     yield { device: ghosts[i].device, next: order.length + i + 1 };
 }
 
-/* ---- how it is shown -------------------------------------------------------- */
+/* ---- how it is shown ----------------------------------------------------- */
 
 function authentication(d) {
   return {

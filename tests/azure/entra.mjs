@@ -46,7 +46,7 @@ function discovery({ base, headers }) {
   } };
 }
 
-/* ---- tokens --------------------------------------------------------------- */
+/* ---- tokens -------------------------------------------------------------- */
 
 function formOf(ask) {
   const type = ask.headers['content-type'] ?? '';
@@ -124,7 +124,7 @@ function token(ask) {
       ext_expires_in: made.lifetime, access_token: made.token } };
 }
 
-/* ---- the service ------------------------------------------------------------ */
+/* ---- the service --------------------------------------------------------- */
 
 const PATHS = [
   ['openid', 'GET', /^\/([^/]+)\/v2\.0\/\.well-known\/openid-configuration$/],

@@ -110,7 +110,7 @@ export function failure(e) {
 
 export const status = (n, code) => refuse(refusalOf(n, code));
 
-/* ---- somebody else writes ----------------------------------------------------- */
+/* ---- somebody else writes ------------------------------------------------ */
 
 export function meddle({ deviceId: id, what = 'both', ...change }) {
   registry.idCheck(id);

@@ -41,7 +41,7 @@ const NEEDS = {
 
 const denied = (text) => new Refusal('IotHubUnauthorizedAccess', text);
 
-/* ---- shared access signatures --------------------------------------------- */
+/* ---- shared access signatures -------------------------------------------- */
 
 let verified = new Map(); // signature: { rights, se }
 
@@ -86,7 +86,7 @@ function signatureRights(text) {
   return known.rights;
 }
 
-/* ---- the question --------------------------------------------------------- */
+/* ---- the question -------------------------------------------------------- */
 
 function rightsOf(authorization) {
   const space = authorization.indexOf(' ');

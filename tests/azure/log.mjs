@@ -49,7 +49,7 @@ export function read() {
 
 export const counts = () => counters;
 
-/* ---- what is said of a body ------------------------------------------------ */
+/* ---- what is said of a body ---------------------------------------------- */
 
 function collect(value, prefix, found, depth) {
   if (Array.isArray(value)) {
@@ -94,7 +94,7 @@ function headersOf(headers) {
   return shown;
 }
 
-/* ---- counting --------------------------------------------------------------- */
+/* ---- counting ------------------------------------------------------------ */
 
 const plus = (map, key) => { map[key] = (map[key] ?? 0) + 1; };
 

@@ -19,7 +19,7 @@ class Refused extends Error {
 
 const invalid = (text) => new Refused('invalid_request', text);
 
-/* ---- what they share ---------------------------------------------------------- */
+/* ---- what they share ----------------------------------------------------- */
 
 function versionCheck({ query }, versions) {
   const version = query.get('api-version');
@@ -61,7 +61,7 @@ function issue(ask, clientId) {
   return { ...tokens.issue({ clientId, audience: resource }), resource, clientId };
 }
 
-/* ---- a virtual machine -------------------------------------------------------- */
+/* ---- a virtual machine --------------------------------------------------- */
 
 function virtualMachine(ask) {
   metadataCheck(ask);
@@ -75,7 +75,7 @@ function virtualMachine(ask) {
   } };
 }
 
-/* ---- App Service --------------------------------------------------------------- */
+/* ---- App Service --------------------------------------------------------- */
 
 export const SECRET = crypto.randomUUID().replaceAll('-', '').toUpperCase();
 export const APP_PATH = '/msi/token';
@@ -92,7 +92,7 @@ function appService(ask) {
   } };
 }
 
-/* ---- Azure Arc ------------------------------------------------------------------ */
+/* ---- Azure Arc ----------------------------------------------------------- */
 
 let folder = '';
 let challenges = new Map(); // what a file holds: its name
@@ -138,7 +138,7 @@ export function reset() {
   challenges = new Map();
 }
 
-/* ---- the services ----------------------------------------------------------------- */
+/* ---- the services -------------------------------------------------------- */
 
 function serviceOf(name, where, work) {
   return {

@@ -37,7 +37,7 @@ wanted() { # wanted DEVICE SEQ STATE THUMBPRINT [PREVIOUS]
 	echo
 }
 
-# ---- the same work --------------------------------------------------------------
+# ---- the same work  ----------------------------------------------------------
 work() {
 	wanted d1 1 active "$A" | hub sas apply &&
 		wanted d1 2 active "$B" "$A" | hub sas apply &&
@@ -69,7 +69,7 @@ ok "the same devices are there, as often written" \
 # Theirs updates an identity with If-Match: "*", ours with its etag.
 ok "the same requests led there" diff "$T/theirs.requests" "$T/ours.requests"
 
-# ---- tokens --------------------------------------------------------------------
+# ---- tokens  -----------------------------------------------------------------
 recorded=$SRCDIR/tests/azure/sdk-requests.json
 # What asks for a token, without what MSAL reads before and adds for statistics.
 asks() {

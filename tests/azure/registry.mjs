@@ -122,7 +122,7 @@ export function create(id, wanted) {
   return device;
 }
 
-/* ---- requests ------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------ */
 
 export function get({ id }) {
   const device = known(id);

@@ -14,7 +14,7 @@ const { env } = process;
 const A = 'A'.repeat(64);
 const B = 'B'.repeat(64);
 
-/* ---- registry ------------------------------------------------------------------ */
+/* ---- registry ------------------------------------------------------------ */
 
 async function registryBasics(registry) {
   let read;
@@ -63,7 +63,7 @@ async function registryBasics(registry) {
   });
 }
 
-/* ---- refusals -------------------------------------------------------------------- */
+/* ---- refusals ------------------------------------------------------------ */
 
 async function refusals(registry) {
   await ok('not there: DeviceNotFoundError', () =>
@@ -95,7 +95,7 @@ async function refusals(registry) {
   });
 }
 
-/* ---- twins ----------------------------------------------------------------------- */
+/* ---- twins --------------------------------------------------------------- */
 
 async function twins(registry) {
   let twin;
@@ -129,7 +129,7 @@ async function twins(registry) {
   });
 }
 
-/* ---- many at once ------------------------------------------------------------------ */
+/* ---- many at once -------------------------------------------------------- */
 
 async function bulk(registry) {
   const many = Array.from({ length: 100 }, (_, i) =>

@@ -13,7 +13,7 @@ import { ctl, failed, ok } from './tap.mjs';
 const { env } = process;
 const recorded = [];
 
-/* ---- the stand-in --------------------------------------------------------- */
+/* ---- the stand-in -------------------------------------------------------- */
 
 function address(host, options, done) {
   if (options.all)
@@ -30,7 +30,7 @@ export function pointed(registry) {
   return registry;
 }
 
-/* ---- what was sent -------------------------------------------------------- */
+/* ---- what was sent ------------------------------------------------------- */
 
 function matchOf(headers) {
   return headers['if-match']?.replace(/[A-Za-z0-9+/]+=*/, 'ETAG') ?? null;
@@ -75,7 +75,7 @@ export function done(file) {
   process.exit(failed() ? 1 : 0);
 }
 
-/* ---- devices -------------------------------------------------------------- */
+/* ---- devices ------------------------------------------------------------- */
 
 export const bodyOf = async (promise) => (await promise).responseBody;
 

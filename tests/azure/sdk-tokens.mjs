@@ -18,7 +18,7 @@ const { env } = process;
 const SCOPE = 'https://iothubs.azure.net/.default';
 const A = 'A'.repeat(64);
 
-/* ---- tokens -------------------------------------------------------------------------- */
+/* ---- tokens -------------------------------------------------------------- */
 
 const options = { authorityHost: env.LOGIN_URL, disableInstanceDiscovery: true };
 

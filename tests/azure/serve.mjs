@@ -15,7 +15,7 @@ import * as tokens from './tokens.mjs';
 const HARD_MAX = 4 * 1024 * 1024;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
-/* ---- answers -------------------------------------------------------------- */
+/* ---- answers ------------------------------------------------------------- */
 
 let dateText = '';
 let dateSecond = 0;
@@ -74,7 +74,7 @@ function dribble(exchange, answer, ms) {
   more(0);
 }
 
-/* ---- faults --------------------------------------------------------------- */
+/* ---- faults -------------------------------------------------------------- */
 
 function instead({ service, fault }) {
   const answer = service.status(fault.status, fault.code);
@@ -136,7 +136,7 @@ function end(exchange, answer) {
   ENDS[fault.do](exchange, answer);
 }
 
-/* ---- the way through ------------------------------------------------------------ */
+/* ---- the way through ----------------------------------------------------- */
 
 function guarded(exchange, work) {
   try {

@@ -113,7 +113,7 @@ export function write(device, body, replace) {
   devices.twinWritten(device);
 }
 
-/* ---- requests ------------------------------------------------------------- */
+/* ---- requests ------------------------------------------------------------ */
 
 function tierCheck() {
   if (settings.tier === 'basic')
