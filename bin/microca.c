@@ -70,6 +70,8 @@ static const struct command commands[] = {
 	"what the cloud is told of devices' certificates, and was"},
     {"check", check_run, "[--config]",
 	"test files, token, chain, profiles and store"},
+    {"forecast", forecast_run, "[--days N] [--json]",
+	"what breaks when, unless somebody does something"},
     {"import-appviewx", import_run, "[-o FOLDER] CONFIG APICONFIG",
 	"make our configuration from that of AppViewX's EST Micro CA"},
     {"httpd", httpd_run, "lighttpd", "print the web server's configuration"},
