@@ -1,5 +1,6 @@
 #include "lib/net/est_handle.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,27 @@ send_linked(struct http_answer *answer, struct est *est, struct order *order,
 }
 
 /* Send it, and have an answer with status 200. */
+/* Who approves of it there is shown the request's SHA-256: so is who waits. */
+static int
+order_status(const struct http_answer *answer, const struct order *order,
+    struct fail *why)
+{
+	char hash[2 * SHA256_LEN + 1];
+	uint8_t digest[SHA256_LEN];
+
+	if (answer_status(answer, true, why) == 0)
+		return 0;
+	if (why->kind != FAIL_PENDING)
+		return -1;
+	sha256(digest, span_of(&order->csr));
+	hex_write(hash, (struct span){digest, SHA256_LEN}, false);
+	(void)snprintf(why->text, sizeof(why->text),
+	    "the server has the request and has not decided: ask again in %d "
+	    "s; the request's SHA-256: %s",
+	    why->retry, hash);
+	return -1;
+}
+
 static int
 order_place(struct http_answer *answer, struct est *est, struct order *order,
     struct fail *why)
@@ -168,7 +190,7 @@ order_place(struct http_answer *answer, struct est *est, struct order *order,
 		   order_send(answer, est, order, why) != 0) {
 		return -1;
 	}
-	return answer_status(answer, true, why);
+	return order_status(answer, order, why);
 }
 
 static int

@@ -136,6 +136,10 @@ is "202" "$rc" 3
 ok "... waits a minute at least, whatever the server says" jq -e \
 	'.state == "pending" and (.next_try | fromdate) >= (.tried | fromdate) + 60' \
 	wait/status.json
+like "... tells which request, as who approves sees it" "$(cat "$T/err" "$T/out" \
+	2>/dev/null; jq -r .text wait/status.json)" \
+	"$(openssl base64 -d -in "$W/request.$(wc -l <"$W/log").body" |
+		sha256sum | cut -d' ' -f1)"
 requests=$(wc -l <"$W/log")
 enroll wait
 is "before its time" "$rc" 3
