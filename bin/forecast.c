@@ -15,6 +15,7 @@
 
 #define DAY 86400
 #define SIGNATURES 8 /* to measure the token with */
+#define WAIT 3.0     /* s: a token that is away is told, not waited for */
 
 struct outlook {
 	struct forecast f;
@@ -186,7 +187,7 @@ token_measure(struct outlook *o)
 
 	if (key_open(&key, &place, &o->why) != 0)
 		return;
-	if (key_ready(key, TOOL_TOKEN_WAIT, &o->why) == 0) {
+	if (key_ready(key, WAIT, &o->why) == 0) {
 		begin = when_clock();
 		if (sign_some(key, &o->why) == 0)
 			o->rate = SIGNATURES / (when_clock() - begin);
