@@ -66,6 +66,9 @@ demo_secrets() {
 		allow = ( { own = ("device"); }, { secret = true; } );'
 }
 secret_of() { admin secret add either "$1" 2>/dev/null; }
+other_secret() { # other_secret SECRET: one that is not it
+	case $1 in 2*) echo "3${1#?}" ;; *) echo "2${1#?}" ;; esac
+}
 
 # ok NAME COMMAND...: what the command prints is shown when it fails.
 ok() {

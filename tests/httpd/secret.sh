@@ -12,7 +12,7 @@ is "… a challenge" "$(head_of WWW-Authenticate)" \
 	'Basic realm="either", charset="UTF-8"'
 is "… an empty body" "$(head_of Content-Length) $(wc -c <"$T/body")" "0 0"
 is "cacerts is for everybody" "$(est 3 cacerts)" 200
-case $secret in 2*) wrong=3${secret#?} ;; *) wrong=2${secret#?} ;; esac
+wrong=$(other_secret "$secret")
 is "a wrong secret" "$(post 3 simpleenroll "$T/pump-1.b64" \
 	--user "pump-1:$wrong")" 401
 is "two Authorization headers" "$(post 3 simpleenroll "$T/pump-1.b64" \
