@@ -52,7 +52,7 @@ answers() { # answers NAME WANT
 }
 becomes() { # becomes TITLE NAME WANT: after some time
 	: >"$T/last"
-	wait_for 15 answers "$2" "$3"
+	wait_for 60 answers "$2" "$3"
 	is "$1" "$(cat "$T/last")" "$3"
 }
 whole() { # whole TITLE: the store holds what was handed out
