@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/ca/profile.h"
 #include "lib/ca/settings_cloud.h"
+#include "lib/ca/settings_inventory.h"
 #include "lib/ca/settings_own.h"
 #include "lib/key/key.h"
 
@@ -91,6 +92,7 @@ struct settings {
 	struct conf_list certificates; /* struct own */
 	struct conf_list endpoints;    /* struct endpoint */
 	struct cloud_settings cloud;
+	struct inventory_settings inventory;
 	struct {
 		char *server_name; /* for `microca httpd` */
 		char *address;     /* to listen on */
