@@ -11,7 +11,7 @@
 #include "lib/ca/operators.h"
 #include "lib/store/browse.h"
 #include "lib/store/pending.h"
-#include "lib/store/tally.h"
+#include "lib/store/census.h"
 
 #define VIEW_HISTORY 200 /* records of a certificate at most */
 
@@ -29,7 +29,7 @@ struct view {
 /* GET /inventory/ */
 struct view_home {
 	struct view view;
-	const struct tally *tally; /* may be older than now: tally->when */
+	const struct census *census; /* may be older than now: census->when */
 	const char *health;        /* "ok", "degraded", "down" */
 	const char *details;       /* a line for each thing wrong; or "" */
 	int64_t disk_free, disk_reserve; /* octets; free -1: not known */

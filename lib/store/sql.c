@@ -161,8 +161,21 @@ static const char *const version_3[] = {
     NULL,
 };
 
+static const char *const version_4[] = {
+    /* Certificates by their end.  New ones have late ends: what an issuance
+     * writes is one page, and mostly the same. */
+    "CREATE INDEX certificate_end ON certificate (not_after, id, status)",
+
+    /* What became of a certificate later; an issuance is found by its time. */
+    "CREATE INDEX audit_serial ON audit (serial)"
+    " WHERE serial IS NOT NULL AND event <> 'issue'",
+
+    "UPDATE meta SET value = '4' WHERE name = 'schema'",
+    NULL,
+};
+
 const char *const *const sql_schema[SQL_VERSION] = {
-    version_1, version_2, version_3};
+    version_1, version_2, version_3, version_4};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -170,6 +183,27 @@ const char *const *const sql_schema[SQL_VERSION] = {
 	" operation, requester, owner, device, csr_sha256, spki_sha256,"       \
 	" subject_hash, request_key, not_before, not_after, issued, status,"   \
 	" reason, revoked"
+
+/* The same without the DER. */
+#define LOOKED                                                                 \
+	"id, serial, issuer, subject, san, NULL, sha256, profile, endpoint,"   \
+	" operation, requester, owner, device, csr_sha256, spki_sha256,"       \
+	" subject_hash, request_key, not_before, not_after, issued, status,"   \
+	" reason, revoked"
+
+/* $1 to $13, as browse.c binds them; + keeps them from choosing an index. */
+#define FITS                                                                   \
+	" FROM certificate WHERE +not_after >= $1 AND +not_after < $2"         \
+	" AND +issued >= $3 AND +issued < $4 AND ($5 < 0 OR status = $5)"      \
+	" AND (CAST($6 AS TEXT) IS NULL OR profile = $6)"                      \
+	" AND (CAST($7 AS TEXT) IS NULL OR endpoint = $7)"                     \
+	" AND (CAST($8 AS TEXT) IS NULL OR device = $8)"                       \
+	" AND (CAST($9 AS TEXT) IS NULL OR serial = $9)"                       \
+	" AND +sha256 >= $10 AND +sha256 <= $11"                               \
+	" AND (CAST($12 AS TEXT) IS NULL"                                      \
+	" OR lower(subject) LIKE lower($12) ESCAPE '\\')"                      \
+	" AND (CAST($13 AS TEXT) IS NULL"                                      \
+	" OR lower(san) LIKE lower($13) ESCAPE '\\')"
 
 /* In the order that pending.c reads and writes them. */
 #define PENDING                                                                \
@@ -252,6 +286,55 @@ const char *const sql_text[SQL_COUNT] = {
 	" WHERE issuer = $1 AND id > $2 AND status <> 0 AND not_after >= $3"
 	" ORDER BY id LIMIT $4",
 
+    [SQL_BROWSE_ONE] = "SELECT " LOOKED FITS " AND id = $14",
+    [SQL_BROWSE_UP] = "SELECT " LOOKED FITS
+		      " AND id >= $14 AND id <= $15 ORDER BY id LIMIT $16",
+    [SQL_BROWSE_DOWN] = "SELECT " LOOKED FITS " AND id >= $14 AND id <= $15"
+			" ORDER BY id DESC LIMIT $16",
+    [SQL_BROWSE_END_UP] =
+	"SELECT " LOOKED FITS " AND (not_after, id) > ($14, $15)"
+	" AND (not_after, id) <= ($16, $17) ORDER BY not_after, id LIMIT $18",
+    [SQL_BROWSE_END_DOWN] =
+	"SELECT " LOOKED FITS " AND (not_after, id) < ($14, $15)"
+	" AND (not_after, id) >= ($16, $17)"
+	" ORDER BY not_after DESC, id DESC LIMIT $18",
+    /* Where a slice of so many ends; along the index alone. */
+    [SQL_BROWSE_FAR_UP] =
+	"SELECT not_after, id FROM certificate WHERE (not_after, id) > ($1, $2)"
+	" AND not_after < $3 ORDER BY not_after, id LIMIT 1 OFFSET $4",
+    [SQL_BROWSE_FAR_DOWN] = "SELECT not_after, id FROM certificate"
+			    " WHERE (not_after, id) < ($1, $2)"
+			    " AND not_after >= $3"
+			    " ORDER BY not_after DESC, id DESC"
+			    " LIMIT 1 OFFSET $4",
+    [SQL_BROWSE_ISSUED] = "SELECT id, issued FROM certificate WHERE id >= $1"
+			  " ORDER BY id LIMIT 1",
+    [SQL_BROWSE_SERIAL] = "SELECT not_after, id FROM certificate"
+			  " WHERE serial = $1 LIMIT $2",
+    [SQL_BROWSE_SHA256] = "SELECT not_after, id FROM certificate"
+			  " WHERE sha256_head >= $1 AND sha256_head <= $2"
+			  " LIMIT $3",
+    [SQL_BROWSE_DEVICE] = "SELECT not_after, id FROM certificate"
+			  " WHERE device = $1 LIMIT $2",
+    [SQL_BROWSE_ENDS] = "SELECT not_after, id FROM certificate"
+			" WHERE not_after >= $1 AND not_after < $2"
+			" AND ($3 < 0 OR status = $3) LIMIT $4",
+    [SQL_BROWSE_ISSUER] = "SELECT issuer FROM certificate"
+			  " WHERE status <> 0 AND issuer > $1"
+			  " ORDER BY issuer LIMIT 1",
+    [SQL_BROWSE_REVOKED_UP] =
+	"SELECT id, status FROM certificate WHERE status <> 0 AND issuer = $1"
+	" AND id >= $2 AND id <= $3 ORDER BY id LIMIT $4",
+    [SQL_BROWSE_REVOKED_DOWN] =
+	"SELECT id, status FROM certificate WHERE status <> 0 AND issuer = $1"
+	" AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4",
+    [SQL_CENSUS_ENDS] = "SELECT count(*) FROM certificate WHERE status = 0"
+			" AND not_after >= $1 AND not_after < $2",
+    [SQL_CENSUS_STATUS] = "SELECT coalesce(sum(status = 1), 0),"
+			  " coalesce(sum(status = 2), 0),"
+			  " coalesce(sum(not_after < $1 AND status = 2), 0)"
+			  " FROM certificate WHERE status <> 0",
+
     [SQL_AUDIT_LAST] = "SELECT seq, hash FROM audit WHERE lane = $1"
 		       " ORDER BY seq DESC LIMIT 1",
     [SQL_AUDIT_INSERT] = "INSERT INTO audit (lane, seq, time, event, reason,"
@@ -259,6 +342,13 @@ const char *const sql_text[SQL_COUNT] = {
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
     [SQL_AUDIT_LIST] = "SELECT lane, seq, record, hash FROM audit"
 		       " WHERE lane = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+
+    [SQL_AUDIT_TIME] = "SELECT time FROM audit WHERE lane = $1 AND seq = $2",
+    [SQL_AUDIT_ISSUE] = "SELECT seq, record, serial FROM audit"
+			" WHERE lane = $1 AND seq >= $2 AND event = 'issue'"
+			" ORDER BY seq LIMIT $3",
+    [SQL_AUDIT_SERIAL] = "SELECT seq, record FROM audit WHERE serial = $1"
+			 " AND event <> 'issue' ORDER BY seq LIMIT $2",
 
     [SQL_OUTBOX_LAST] = "SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1",
     [SQL_OUTBOX_INSERT] = "INSERT INTO outbox (seq, device, kind, certificate,"

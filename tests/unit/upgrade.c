@@ -276,7 +276,7 @@ newer_database_is_refused(void **state)
 
 	(void)state;
 	old_database();
-	(void)number_of("UPDATE meta SET value = '4' RETURNING 1");
+	(void)number_of("UPDATE meta SET value = '99' RETURNING 1");
 	assert_int_equal(store_open(&store, url, true, 2, 0, &why), -1);
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");

@@ -1,0 +1,121 @@
+/* What the audit says of one certificate. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/store/browse.h"
+#include "lib/store/internal.h"
+#include "lib/store/rows.h"
+
+#define SECOND 1000000LL /* us */
+#define AROUND 2000 /* issuances looked at for the one, from its second on */
+
+struct telling {
+	int (*each)(int64_t seq, const char *record, void *arg);
+	void *arg;
+	size_t left;
+	bool stop;
+};
+
+/* False: nobody listens any more. */
+static void
+tell(struct telling *t, int64_t seq, const char *record)
+{
+	if (t->left == 0 || t->stop)
+		return;
+	t->left--;
+	t->stop = t->each(seq, record, t->arg) != 0;
+}
+
+/* The first row of the chain at `when` (us) or later: by bisection, as rows
+ * are in order of time but for a clock that was put back. */
+static int
+first_at(int64_t *seq, struct conn *c, int64_t when, struct fail *why)
+{
+	int64_t low = 1, high, middle;
+	bool row;
+
+	if (db_query(
+		c, SQL_AUDIT_LAST, &row, VALUES(value_number(LANE)), why) != 0)
+		return -1;
+	high = row ? db_number(c, SQL_AUDIT_LAST, 0) : 0;
+	while (low <= high) {
+		middle = low + (high - low) / 2;
+		if (db_query(c, SQL_AUDIT_TIME, &row,
+			VALUES(value_number(LANE), value_number(middle)),
+			why) != 0)
+			return -1;
+		if (!row || db_number(c, SQL_AUDIT_TIME, 0) >= when)
+			high = middle - 1;
+		else
+			low = middle + 1;
+	}
+	*seq = low;
+	return 0;
+}
+
+static int
+tell_issue(
+    struct telling *t, struct conn *c, const struct record *r, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_ISSUE;
+	int64_t first;
+	bool row;
+	int rc;
+
+	/* The row was written when it had been signed. */
+	if (first_at(&first, c, (r->issued - 60) * SECOND, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(
+		value_number(LANE), value_number(first), value_number(AROUND)),
+	    why);
+	for (; rc == 0 && row; rc = db_step(c, q, &row, why)) {
+		const char *serial = db_text(c, q, 2);
+
+		if (serial != NULL && strcmp(serial, r->serial) == 0) {
+			tell(t, db_number(c, q, 0), db_text(c, q, 1));
+			break;
+		}
+	}
+	return rc;
+}
+
+static int
+tell_later(
+    struct telling *t, struct conn *c, const struct record *r, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_SERIAL;
+	bool row;
+	int rc = db_query(c, q, &row,
+	    VALUES(value_text(r->serial), value_number((int64_t)t->left + 1)),
+	    why);
+
+	for (; rc == 0 && row; rc = db_step(c, q, &row, why)) {
+		if (t->left == 0)
+			t->stop = true;
+		tell(t, db_number(c, q, 0), db_text(c, q, 1));
+	}
+	return rc;
+}
+
+int
+store_history(struct store *store, const struct record *r, size_t most,
+    bool *all, int (*each)(int64_t seq, const char *record, void *arg),
+    void *arg, struct fail *why)
+{
+	struct telling t = {.each = each, .arg = arg, .left = most};
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*all = false;
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	if ((rc = db_query(c, SQL_VERSION_OF, &row, NULL, 0, why)) == 0)
+		rc = tell_issue(&t, c, r, why);
+	if (rc == 0)
+		rc = tell_later(&t, c, r, why);
+	db_rollback(c);
+	*all = !t.stop;
+	return rc;
+}
