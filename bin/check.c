@@ -12,6 +12,7 @@
 #include "bin/check.h"
 #include "lib/base/when.h"
 #include "lib/ca/keygen.h"
+#include "lib/ca/operators.h"
 #include "lib/key/pkcs11uri.h"
 #include "lib/store/pending.h"
 
@@ -207,6 +208,15 @@ keygen_test(struct check *c, struct fail *why)
 	return 0;
 }
 
+/* Nobody has to have a page. */
+static int
+operators_test(struct check *c, struct fail *why)
+{
+	return c->settings->inventory.anchors == NULL
+	           ? 0
+	           : operators_check(c->settings, c->issuers, why);
+}
+
 enum want { WANT_KEY = 1, WANT_CHAIN = 2 };
 
 static const struct {
@@ -224,6 +234,7 @@ static const struct {
     {"the web server's certificate and key fit", server_test, 0},
     {"the web server's users are known", users_test, 0},
     {"keys that are encrypted can be signed", keygen_test, 0},
+    {"operators have a CA of their own", operators_test, 0},
 };
 
 /* Those to come: one that could not issue is told while there is time. */

@@ -24,6 +24,11 @@ struct operator_seen {
 };
 void operator_free(struct operator_seen *who); /* contents, then zero */
 
+/* Are the anchors there, and none of them in this CA's own chain?  `issuers`
+ * may be NULL.  FAIL_CONFIG "config". */
+MUST_CHECK int operators_check(const struct settings *settings,
+    const struct issuers *issuers, struct fail *why);
+
 /* `ca` is borrowed for the life of it.  FAIL_CONFIG "config": no anchors, or
  * an anchor of this CA's. */
 MUST_CHECK int operators_open(

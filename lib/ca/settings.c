@@ -124,7 +124,7 @@ settings_read(struct settings **settings, const char *path, struct fail *why)
 	    check_keygen(s, why) != 0 ||
 	    profiles_read(&s->profiles, s->profiles_path, why) != 0 ||
 	    endpoints_check(s, why) != 0 || own_check(s, why) != 0 ||
-	    cloud_check(s, why) != 0) {
+	    cloud_check(s, why) != 0 || inventory_check(s, why) != 0) {
 		settings_free(s);
 		return -1;
 	}

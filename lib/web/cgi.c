@@ -53,4 +53,5 @@ cgi_edge(struct edge *e)
 	e->env = environ;
 	e->read = cgi_read;
 	e->write = cgi_write;
+	e->part = cgi_write;
 }

@@ -19,6 +19,9 @@ struct edge {
 	ssize_t (*read)(struct edge *e, void *buf, size_t size, double until);
 	/* The whole answer at once; -1 when it cannot be delivered. */
 	int (*write)(struct edge *e, struct span answer);
+	/* A part of it, for what does not fit into memory; write() is then the
+	 * last of it.  -1: nobody takes it. */
+	int (*part)(struct edge *e, struct span part);
 	bool broken;       /* nobody is there to be answered */
 	struct bytes path; /* the request's raw path, for intake */
 };

@@ -168,6 +168,16 @@ fcgi_write(struct edge *e, struct span answer)
 	return rc;
 }
 
+static int
+fcgi_part(struct edge *e, struct span part)
+{
+	struct fcgi *f = (struct fcgi *)e;
+	int len = (int)part.len;
+
+	return FCGX_PutStr((const char *)part.data, len, f->rq.out) == len ? 0
+	                                                                   : -1;
+}
+
 struct edge *
 fcgi_new(double wait)
 {
@@ -175,6 +185,7 @@ fcgi_new(double wait)
 
 	f->edge.read = fcgi_read;
 	f->edge.write = fcgi_write;
+	f->edge.part = fcgi_part;
 	f->wait = wait;
 	/* libfcgi is never to accept a connection by itself. */
 	(void)FCGX_InitRequest(&f->rq, -1, 0);

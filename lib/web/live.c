@@ -16,6 +16,9 @@ files_of(const struct settings *s)
 	seen_add(w, settings_issuer_path(s));
 	seen_add(w, settings_issuers_path(s)); /* a folder: any file of it */
 	seen_add(w, settings_chain_path(s));
+	seen_add(w, str_dup(s->inventory.anchors));
+	seen_add(w, str_dup(s->inventory.intermediates));
+	seen_add(w, str_dup(s->inventory.crl));
 	for (size_t i = 0; i < s->endpoints.n; i++) {
 		const struct allow *a = e[i].allow.item;
 
@@ -58,8 +61,11 @@ live_open(struct live **out, const struct operation *op, const char *conf,
 	}
 	live->watch = files_of(live->ca->settings);
 	seen_doubt(live->watch, began);
-	if (op->load != NULL &&
-	    op->load(&live->loaded, live->ca, &live->loaded_why) != 0) {
+	live->close = op->close;
+	if ((op->load != NULL &&
+		op->load(&live->loaded, live->ca, &live->loaded_why) != 0) ||
+	    (op->open != NULL &&
+		op->open(&live->own, live->ca, &live->loaded_why) != 0)) {
 		if (old != NULL) {
 			*why = live->loaded_why;
 			live_drop(live);
@@ -83,6 +89,8 @@ live_drop(struct live *live)
 	if (live == NULL ||
 	    __atomic_sub_fetch(&live->refs, 1, __ATOMIC_ACQ_REL) > 0)
 		return;
+	if (live->own != NULL)
+		live->close(live->own);
 	ca_drop(live->ca);
 	seen_free(live->watch);
 	bytes_free(&live->loaded);

@@ -15,8 +15,10 @@ struct live {
 	struct ca *ca;
 	struct bytes loaded;    /* what the operation's load() made … */
 	struct fail loaded_why; /* … or why it did not */
-	struct users users;     /* who may connect */
-	struct seen *watch;     /* files whose change asks for a new reading */
+	void *own;              /* what its open() made */
+	void (*close)(void *own);
+	struct users users; /* who may connect */
+	struct seen *watch; /* files whose change asks for a new reading */
 	unsigned refs;
 };
 

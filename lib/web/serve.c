@@ -54,7 +54,7 @@ run(const struct operation *op, struct live *live, struct request *rq,
 
 /* One request, whatever becomes of it. */
 static void
-handle(const struct operation *op, struct live *live, struct edge *e)
+handle_run(const struct operation *op, struct live *live, struct edge *e)
 {
 	struct request rq = {0};
 	struct reply rp = {0};
@@ -79,6 +79,15 @@ handle(const struct operation *op, struct live *live, struct edge *e)
 	bytes_wipe(&rp.body);
 	trace_free(&rp.trace);
 	request_free(&rq);
+}
+
+static void
+handle(const struct operation *op, struct live *live, struct edge *e)
+{
+	if (op->answer != NULL)
+		op->answer(live->own, live->ca, &live->loaded_why, e);
+	else
+		handle_run(op, live, e);
 }
 
 static void

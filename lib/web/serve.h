@@ -14,6 +14,7 @@
 #define MICROCA_SERVE_H
 
 #include "lib/ca/ca.h"
+#include "lib/web/edge.h"
 #include "lib/wire/request.h"
 
 /* What an operation learns about its request, for log and audit. */
@@ -59,6 +60,13 @@ struct operation {
 	 * web server took no answer.  Or NULL. */
 	void (*lost)(
 	    struct ca *ca, const struct request *rq, const struct trace *trace);
+	/* Instead of run(): the whole request, read and answered, with what
+	 * open() made of each reading of the configuration, whose failure to
+	 * do so is `trouble` (FAIL_NONE: none). */
+	int (*open)(void **own, struct ca *ca, struct fail *why);
+	void (*close)(void *own);
+	void (*answer)(void *own, struct ca *ca, const struct fail *trouble,
+	    struct edge *e);
 };
 
 /* main(): returns an exit status. */

@@ -4,7 +4,7 @@
 # shellcheck source=tests/lint/lib.sh
 . "$(dirname "$0")/lib.sh"
 
-layers="base wire key store ca net cloud web"
+layers="base wire key store ca net cloud web page"
 
 # Includes of lib/$1 that name a layer after it.
 upward() {
