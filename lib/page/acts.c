@@ -1,0 +1,124 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/page/api.h"
+
+bool
+act_is(const char *act)
+{
+	return strcmp(act, "revoke") == 0 || strcmp(act, "hold") == 0;
+}
+
+bool
+act_decides(const char *act)
+{
+	return strcmp(act, "approve") == 0 || strcmp(act, "deny") == 0;
+}
+
+static int
+no_such_act(struct fail *why)
+{
+	return fail(
+	    why, FAIL_ABSENT, "path", "nothing is served under this path");
+}
+
+static int
+confirmed(const struct ask *ask, struct fail *why)
+{
+	static const char *const names[] = {
+	    "token", "confirm", "reason", "note", NULL};
+	const char *said = field_of(&ask->form, "confirm");
+
+	if (fields_known(&ask->form, names, why) != 0)
+		return -1;
+	if (said != NULL &&
+	    (strcmp(said, "yes") == 0 || strcmp(said, "true") == 0))
+		return 0;
+	return fail(why, FAIL_MALFORMED, "confirm",
+	    "confirm: want yes, or nothing is done");
+}
+
+static int
+reason_take(
+    int *reason, const struct ask *ask, const char *act, struct fail *why)
+{
+	const char *word = field_of(&ask->form, "reason");
+
+	*reason = strcmp(act, "hold") == 0
+	              ? REASON_HOLD
+	              : store_reason_of(word != NULL ? word : "unspecified");
+	if (*reason >= 0 && (*reason != REASON_HOLD || *act == 'h'))
+		return 0;
+	return fail(why, FAIL_MALFORMED, "reason",
+	    "RFC 5280, 5.3.1: reason: there is no such reason to revoke");
+}
+
+/* Who, from where, by which certificate, why. */
+static struct audit
+entry_of(const struct ask *ask, const char *event, char sha[2 * SHA256_LEN + 1])
+{
+	hex_write(sha, (struct span){ask->who.sha256, SHA256_LEN}, false);
+	return (struct audit){
+	    .event = event,
+	    .request = ask->id,
+	    .operation = "inventory",
+	    .peer = ask->peer,
+	    .requester = ask->who.who,
+	    .client_sha256 = sha,
+	    .text = field_of(&ask->form, "note"),
+	};
+}
+
+int
+act_certificate(bool *changed, const struct ask *ask, const struct record *r,
+    const char *act, struct fail *why)
+{
+	char client[2 * SHA256_LEN + 1], cert[2 * SHA256_LEN + 1];
+	struct audit entry = entry_of(ask, "revoke", client);
+	int reason;
+
+	*changed = false;
+	if (!act_is(act))
+		return no_such_act(why);
+	if (confirmed(ask, why) != 0 ||
+	    reason_take(&reason, ask, act, why) != 0)
+		return -1;
+	hex_write(cert, (struct span){r->sha256, SHA256_LEN}, false);
+	entry.subject = r->subject;
+	entry.serial = r->serial;
+	entry.cert_sha256 = cert;
+	entry.profile = r->profile;
+	entry.reason = store_reason_word(reason);
+	return store_revoke(ask->ca->store, changed, r->serial,
+	    (enum store_reason)reason, ask->now, &entry, why);
+}
+
+static int
+number_read(int64_t *id, const char *text, struct fail *why)
+{
+	size_t len = strlen(text);
+
+	if (len == 0 || len > 15 || strspn(text, "0123456789") != len)
+		return fail(why, FAIL_MALFORMED, "query",
+		    "a request's number is decimal");
+	*id = strtoll(text, NULL, 10);
+	return 0;
+}
+
+int
+act_request(bool *changed, const struct ask *ask, const char *number,
+    const char *act, struct fail *why)
+{
+	char client[2 * SHA256_LEN + 1];
+	struct audit entry = entry_of(ask, act, client);
+	int64_t id = 0;
+
+	*changed = false;
+	if (!act_decides(act))
+		return no_such_act(why);
+	if (confirmed(ask, why) != 0 || number_read(&id, number, why) != 0)
+		return -1;
+	return store_pending_decide(ask->ca->store, changed, id,
+	    *act == 'a' ? PENDING_APPROVED : PENDING_DENIED, ask->now,
+	    ask->ca->settings->approval_keep, &entry, why);
+}
