@@ -30,8 +30,8 @@ struct view {
 struct view_home {
 	struct view view;
 	const struct census *census; /* may be older than now: census->when */
-	const char *health;        /* "ok", "degraded", "down" */
-	const char *details;       /* a line for each thing wrong; or "" */
+	const char *health;          /* "ok", "degraded", "down" */
+	const char *details;         /* a line for each thing wrong; or "" */
 	int64_t disk_free, disk_reserve; /* octets; free -1: not known */
 };
 

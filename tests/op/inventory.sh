@@ -1,0 +1,237 @@
+#!/bin/sh
+# The inventory's API: who may look, who may act, what is found, what is
+# refused; as plain CGI and as FastCGI.
+# shellcheck source=tests/op/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/op/fcgi.sh
+. "$(dirname "$0")/fcgi.sh"
+ca_make pem
+root_make desk "/CN=Operators/O=Plant" 2>/dev/null
+leaf_make ada desk "/CN=Ada/O=Plant" 2>/dev/null
+leaf_make bob desk "/CN=Bob/O=Plant" 2>/dev/null
+leaf_make eve desk "/CN=Eve/O=Plant" 2>/dev/null
+finger() { openssl x509 -in "$T/$1.pem" -outform DER | sha256sum | cut -d' ' -f1; }
+cp "$CONF" "$T/plain.conf"
+inventory_conf() { # inventory_conf ANCHORS MORE
+	{
+		cat "$T/plain.conf"
+		cat <<-END
+		inventory = { anchors = "$1"; operators = (
+		  { name = "Ada L."; role = "operator";
+		    fingerprint = "$(finger ada | tr a-f A-F)"; },
+		  { role = "viewer"; issuer = "CN=Operators,O=Plant";
+		    subject = "CN=Bob,O=Plant"; } $2 ); };
+		END
+	} >"$CONF"
+}
+inventory_conf desk.pem
+
+for n in 1 2 3 4 5; do
+	enrol "pump$n" "/CN=pump-$n" >/dev/null
+done
+enrol formula "/CN=pump--6" >/dev/null
+
+# look WHO PATH[?QUERY] [NAME=VALUE...]: the status.
+look() {
+	look_who=$1 look_path=$2
+	shift 2
+	cgi inventory REQUEST_METHOD=GET "REQUEST_URI=$look_path" \
+		"QUERY_STRING=$(expr "$look_path" : '[^?]*?\(.*\)')" \
+		HTTP_HOST=ca.example:8446 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/$look_who.pem")" "$@" </dev/null
+}
+# act WHO PATH FORM [NAME=VALUE...]: with that one's token; the status.
+act() {
+	act_who=$1 act_path=$2 act_form=$3
+	shift 3
+	look "$act_who" /api/v1/session >/dev/null
+	act_token=$(jq -r .token "$T/body")
+	printf '%s' "$act_form" >"$T/form"
+	cgi inventory REQUEST_METHOD=POST "REQUEST_URI=$act_path" \
+		CONTENT_TYPE=application/x-www-form-urlencoded \
+		HTTP_HOST=ca.example:8446 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/$act_who.pem")" \
+		"HTTP_X_MICROCA_TOKEN=$act_token" "$@" <"$T/form"
+}
+code() { jq -r .error.code "$T/body"; }
+C=/api/v1/certificates
+one=$(finger pump1)
+
+# ---- who
+is "an operator by fingerprint" "$(look ada /api/v1/session) \
+$(jq -r '.name, .role' "$T/body" | tr '\n' ' ')" "200 Ada L. operator "
+is "a viewer by issuer and subject" "$(look bob /api/v1/session) \
+$(jq -r '.name, .role' "$T/body" | tr '\n' ' ')" "200 Bob viewer "
+is "another of their CA" "$(look eve $C) $(code)" "403 operator-unknown"
+is "another CA's" "$(look maker-ra $C) $(code)" "403 client-untrusted"
+is "a device of this CA" "$(look pump1 $C) $(code)" "403 client-untrusted"
+is "nobody" "$(cgi inventory REQUEST_METHOD=GET REQUEST_URI=$C \
+	SSL_CLIENT_VERIFY=NONE </dev/null) $(code)" "403 auth-none"
+is "… learns nothing of paths" "$(cgi inventory REQUEST_METHOD=GET \
+	REQUEST_URI=/nothing SSL_CLIENT_VERIFY=NONE </dev/null)" 403
+is "a refusal is in the audit" "$(last_refusal reason)" auth-none
+
+# ---- never a certificate of this CA, however it is configured
+inventory_conf ca.pem
+is "this CA as anchor: refused" "$(look ada $C)" 500
+like "… and the log says why" "$(cat "$T/log")" "CA of their own"
+like "… and so does check" "$(admin check 2>&1)" \
+	"FAIL: operators have a CA of their own: .*could become an operator"
+inventory_conf root.pem
+like "the root above it likewise" "$(admin check 2>&1)" \
+	"FAIL: operators have a CA of their own"
+cp "$T/desk.pem" "$T/both.pem"
+cp "$T/pump1.pem" "$T/was.pem"
+inventory_conf both.pem ", { role = \"operator\"; fingerprint = \"$one\"; }"
+is "a device's own fingerprint listed" "$(look pump1 $C) $(code)" \
+	"403 client-untrusted"
+inventory_conf desk.pem
+
+# ---- what
+is "all of them, newest first" "$(look bob $C) $(jq -r \
+	'[.certificates[].subject] | join(" ")' "$T/body")" "200 CN=pump--6 \
+CN=pump-5 CN=pump-4 CN=pump-3 CN=pump-2 CN=pump-1"
+like "nothing is cached, framed or loaded" "$(cat "$T/head")" \
+	"^Cache-Control: no-store"
+like "… the policy" "$(header Content-Security-Policy)" \
+	"default-src 'none'.*frame-ancestors 'none'"
+is "… types are not guessed" "$(header X-Content-Type-Options)" nosniff
+look bob "$C?rows=4" >/dev/null
+next=$(jq -r .next "$T/body")
+is "the next page" "$(look bob "$C?rows=4&cursor=$next") $(jq -r \
+	'[.certificates[].subject, (.next|tostring)] | join(" ")' \
+	"$T/body")" "200 CN=pump-2 CN=pump-1 null"
+found() { # found QUERY: the names
+	look bob "$C?$1" >/dev/null
+	jq -r '[.certificates[]?.subject] | join(" ")' "$T/body"
+}
+is "by a part of the subject" "$(found subject=PUMP-3)" CN=pump-3
+is "by a pattern" "$(found 'subject=*p-%3F')" \
+	"CN=pump-5 CN=pump-4 CN=pump-3 CN=pump-2 CN=pump-1"
+is "by fingerprint" "$(found "fingerprint=$(echo "$one" | cut -c1-9)")" \
+	CN=pump-1
+serial=$(sql "SELECT serial FROM certificate WHERE subject = 'CN=pump-2'")
+is "by serial" "$(found "serial=$serial")" CN=pump-2
+is "by profile and endpoint" "$(found 'profile=device&endpoint=device&rows=1')" \
+	CN=pump--6
+is "of another profile" "$(found profile=subca)" ""
+is "by day of issue" "$(found "issued_from=2000-01-01&order=oldest&rows=1")" \
+	CN=pump-1
+is "not before there were any" "$(found "issued_until=2000-01-01")" ""
+is "by state" "$(found state=expiring) $(found 'state=expiring&within=91d')" \
+	" CN=pump-1 CN=pump-2 CN=pump-3 CN=pump-4 CN=pump-5 CN=pump--6"
+is "one" "$(look bob "$C/$one") $(jq -r '.subject, .state' "$T/body" |
+	tr '\n' ' ')" "200 CN=pump-1 good "
+look bob "$C/$one/pem" >/dev/null
+is "… as PEM" "$(openssl x509 -in "$T/body")" "$(cat "$T/pump1.pem")"
+etag=$(header ETag)
+is "… not sent twice" "$(look bob "$C/$one/pem" \
+	"HTTP_IF_NONE_MATCH=$etag") $(wc -c <"$T/body")" "304 0"
+look bob "$C/$one/der" >/dev/null
+is "… as DER" "$(openssl x509 -inform DER -in "$T/body")" \
+	"$(cat "$T/pump1.pem")"
+is "its history" "$(look bob "$C/$one/history") $(jq -r \
+	'[.events[].record.event] | join(" ")' "$T/body")" "200 issue"
+is "counts" "$(look bob /api/v1/statistics) $(jq -r \
+	'[.certificates, .good, .revoked] | join(" ")' "$T/body")" "200 6 6 0"
+is "nobody waits" "$(look bob /api/v1/pending) $(jq '.requests | length' \
+	"$T/body")" "200 0"
+
+# ---- exports
+is "CSV" "$(look bob "$C.csv?order=oldest") $(header Content-Type)" \
+	"200 text/csv; charset=utf-8"
+is "… has a header and each" "$(wc -l <"$T/body") $(sed -n '2s/,.*//p' \
+	"$T/body")" "7 $one"
+is "JSON" "$(look bob "$C.json?subject=pump-4") $(jq -r \
+	'.certificates[0].subject, .complete' "$T/body" | tr '\n' ' ')" \
+	"200 CN=pump-4 true "
+
+# ---- bad input
+bad() { # bad NAME PATH STATUS CODE [NAME=VALUE...]
+	bad_name=$1 bad_path=$2 bad_want="$3 $4"
+	shift 4
+	is "$bad_name" "$(look ada "$bad_path" "$@") $(code)" "$bad_want"
+}
+bad "a cursor of nobody's" "$C?cursor=x1" 400 cursor
+bad "a cursor of another order" "$C?order=oldest&cursor=$next" 400 cursor
+bad "a field that is none" "$C?subjekt=a" 400 query
+bad "a field twice" "$C?subject=a&subject=b" 400 query
+bad "no UTF-8" "$C?subject=%ff" 400 query
+bad "a control character" "$C?subject=%0a" 400 query
+bad "half an escape" "$C?subject=%4" 400 query
+bad "too long" "$C?subject=$(printf '%0600d' 0)" 400 query
+bad "too many rows" "$C?rows=501" 400 query
+bad "no such state" "$C?state=lost" 400 query
+bad "no day" "$C?issued_from=2026-13-01" 400 query
+bad "no hex" "$C?serial=xyz" 400 query
+bad "no such certificate" "$C/$(printf '%064d' 0)" 404 unknown-certificate
+bad "no fingerprint" "$C/abc" 400 query
+bad "no such path" /api/v1/nothing 404 path
+bad "dots" "/api/v1/../v1/session" 404 path
+is "POST where nothing is done" "$(act ada $C x=y) $(code) \
+$(header Allow)" "405 method GET, HEAD"
+is "DELETE" "$(look ada "$C/$one" REQUEST_METHOD=DELETE) $(code) \
+$(header Allow)" "405 method GET, HEAD"
+is "HEAD has no body" "$(look ada "$C" REQUEST_METHOD=HEAD) \
+$(wc -c <"$T/body")" "200 0"
+
+# ---- acts
+yes="confirm=yes&reason=superseded&note=swapped"
+is "a viewer may not" "$(act bob "$C/$one/revoke" "$yes") $(code)" \
+	"403 operator-role"
+is "not without a token" "$(act ada "$C/$one/revoke" "$yes" \
+	HTTP_X_MICROCA_TOKEN=) $(code)" "403 csrf"
+look bob /api/v1/session >/dev/null
+is "not with another's token" "$(bobs=$(jq -r .token "$T/body") &&
+	act ada "$C/$one/revoke" "$yes" "HTTP_X_MICROCA_TOKEN=$bobs") $(code)" \
+	"403 csrf"
+is "not with an old token" "$(act ada "$C/$one/revoke" "$yes" \
+	"HTTP_X_MICROCA_TOKEN=1700000000.$(printf '%064d' 0)") $(code)" \
+	"403 csrf"
+is "not from another site's page" "$(act ada "$C/$one/revoke" "$yes" \
+	HTTP_ORIGIN=https://evil.example) $(code)" "403 csrf"
+is "… says the browser" "$(act ada "$C/$one/revoke" "$yes" \
+	HTTP_SEC_FETCH_SITE=cross-site) $(code)" "403 csrf"
+is "not unconfirmed" "$(act ada "$C/$one/revoke" reason=superseded) $(code)" \
+	"400 confirm"
+is "not for a reason that is none" "$(act ada "$C/$one/revoke" \
+	'confirm=yes&reason=boredom') $(code)" "400 reason"
+is "not as another type" "$(act ada "$C/$one/revoke" "$yes" \
+	CONTENT_TYPE=text/plain) $(code)" "415 type"
+is "nothing was revoked" \
+	"$(sql "SELECT count(*) FROM certificate WHERE status <> 0")" 0
+is "an operator may" "$(act ada "$C/$one/revoke" "$yes" \
+	HTTP_ORIGIN=https://ca.example:8446 HTTP_SEC_FETCH_SITE=same-origin) \
+$(jq .changed "$T/body")" "200 true"
+is "… once" "$(act ada "$C/$one/revoke" "$yes") $(jq .changed "$T/body")" \
+	"200 false"
+is "… by JSON as well" "$(act ada "$C/$(finger pump2)/hold" \
+	'{"confirm":true,"note":"lost?"}' CONTENT_TYPE=application/json) \
+$(jq .changed "$T/body")" "200 true"
+is "the audit says who" "$(sql "SELECT record FROM audit
+	WHERE event = 'revoke' ORDER BY seq LIMIT 1" |
+	jq -r '[.requester, .text, .reason, .client_sha256] | join(" ")')" \
+	"operator:CN=Ada,O=Plant swapped superseded $(finger ada)"
+is "its history has it" "$(look bob "$C/$one/history") $(jq -r \
+	'[.events[].record.event] | join(" ")' "$T/body")" "200 issue revoke"
+is "they are found" "$(found state=revoked) $(found state=held)" \
+	"CN=pump-1 CN=pump-2"
+is "no such act" "$(act ada "$C/$one/forget" "$yes") $(code)" "404 path"
+
+# ---- as FastCGI, streamed
+start inventory
+fast() { # fast WHO PATH: "exit-status HTTP-status reason"
+	send plain inventory REQUEST_METHOD=GET "REQUEST_URI=$2" \
+		SSL_CLIENT_VERIFY=SUCCESS "SSL_CLIENT_CERT=$(cat "$T/$1.pem")" \
+		</dev/null
+}
+like "FastCGI: a list" "$(fast ada $C)" "^0 200"
+like "FastCGI: an export" "$(fast ada $C.csv)" "^0 200"
+is "… whole" "$(wc -l <"$BODY")" 7
+like "FastCGI: nobody" "$(fast eve $C)" "^0 403"
+stop TERM
+is "FastCGI: stops cleanly" "$rc" 0
+key_hide
+is "neither key nor token is wanted" "$(look ada $C)" 200
+key_back
+done_testing
