@@ -208,11 +208,8 @@ operations(
 /* Asked for, never demanded: RFC 7030, 3.3.2 leaves the refusal to us, and
  * cacerts is for everybody (RFC 7030, 4.1.1). */
 static void
-client_certificates(
-    struct bytes *out, const struct settings *s, const struct endpoint *e)
+client_certificates(struct bytes *out, const char *bundle)
 {
-	char *bundle = settings_bundle_path(s, e);
-
 	setting(out, "  ", "ssl.verifyclient.ca-file", bundle);
 	bytes_addf(out,
 	    "  ssl.verifyclient.activate = \"enable\"\n"
@@ -220,31 +217,58 @@ client_certificates(
 	    "  ssl.verifyclient.exportcert = \"enable\"\n"
 	    "  ssl.verifyclient.depth = %d\n",
 	    CHAIN_DEPTH);
-	free(bundle);
 }
 
+/* Up to and with the server's own certificate. */
 static void
-endpoint(struct bytes *out, const struct settings *s, const struct endpoint *e)
+tls_begin(struct bytes *out, const struct settings *s, int port)
 {
-	char *address = listener(s, e->port);
+	char *address = listener(s, port);
 
-	bytes_addf(out, "\n# %s: profile %s\n$SERVER[\"socket\"] == ", e->name,
-	    e->profile_name);
+	bytes_adds(out, "$SERVER[\"socket\"] == ");
 	quoted(out, address);
 	bytes_adds(out, " {\n  ssl.engine = \"enable\"\n");
 	setting_path(out, "  ", "ssl.pemfile", s->public_folder, "server.pem");
 	setting_path(out, "  ", "ssl.privkey", s->public_folder, "server.key");
 	bytes_adds(out, "  ssl.openssl.ssl-conf-cmd = "
 			"( \"MinProtocol\" => \"TLSv1.2\" )\n");
+	free(address);
+}
+
+static void
+endpoint(struct bytes *out, const struct settings *s, const struct endpoint *e)
+{
+	char *bundle = settings_bundle_path(s, e);
+
+	bytes_addf(out, "\n# %s: profile %s\n", e->name, e->profile_name);
+	tls_begin(out, s, e->port);
 	if (e->auth == AUTH_CERTIFICATE || e->auth == AUTH_EITHER)
-		client_certificates(out, s, e);
+		client_certificates(out, bundle);
 	bytes_adds(out, "  setenv.set-environment = "
 			"( \"MICROCA_ENDPOINT\" => ");
 	quoted(out, e->name);
 	bytes_adds(out, " )\n");
 	operations(out, s, e);
 	bytes_adds(out, "}\n");
-	free(address);
+	free(bundle);
+}
+
+/* An export is passed on as it comes, whatever its size. */
+static void
+inventory(struct bytes *out, const struct settings *s)
+{
+	const struct inventory_settings *v = &s->inventory;
+
+	if (v->anchors == NULL || v->port == 0 ||
+	    v->frontend != FRONTEND_LIGHTTPD)
+		return;
+	bytes_adds(out, "\n# The inventory, for operators.\n");
+	tls_begin(out, s, v->port);
+	client_certificates(out, v->anchors);
+	bytes_adds(out, "  server.stream-response-body = 2\n"
+			"  $HTTP[\"url\"] =~ \"^/(inventory|api/v1)/\" {\n");
+	program(out, s, "    ", "inventory");
+	bytes_adds(out, "  }\n}\n");
 }
 
 static void
@@ -267,6 +291,7 @@ lighttpd(struct bytes *out, const struct settings *s)
 	for (i = 0; i < s->endpoints.n; i++)
 		if (e[i].frontend == FRONTEND_LIGHTTPD)
 			endpoint(out, s, &e[i]);
+	inventory(out, s);
 }
 
 int

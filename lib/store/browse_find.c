@@ -76,20 +76,21 @@ static int
 keys_find(struct browse_seek *s, struct found *f, bool *any, struct fail *why)
 {
 	const struct value most = value_number((int64_t)f->most);
+	const struct value end = value_number(s->by_end);
 	const struct browse_filter *filter = s->filter;
 
 	*any = true;
 	if (filter->serial != NULL)
 		return keys_take(s, f, SQL_BROWSE_SERIAL,
-		    VALUES(value_text(filter->serial), most), why);
+		    VALUES(end, value_text(filter->serial), most), why);
 	if (filter->fingerprint != NULL)
 		return keys_take(s, f, SQL_BROWSE_SHA256,
-		    VALUES(value_number(head_of(s->sha_low)),
+		    VALUES(end, value_number(head_of(s->sha_low)),
 			value_number(head_of(s->sha_high)), most),
 		    why);
 	if (filter->device != NULL)
 		return keys_take(s, f, SQL_BROWSE_DEVICE,
-		    VALUES(value_text(filter->device), most), why);
+		    VALUES(end, value_text(filter->device), most), why);
 	if (!s->by_end && s->status < STORE_REVOKED &&
 	    (s->ends_from != INT64_MIN || s->ends_until != INT64_MAX))
 		return keys_take(s, f, SQL_BROWSE_ENDS,

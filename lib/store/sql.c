@@ -226,6 +226,9 @@ const char *const sql_text[SQL_COUNT] = {
 			" ORDER BY id DESC LIMIT 1",
     [SQL_CERT_SERIAL] = "SELECT " COLUMNS " FROM certificate"
 			" WHERE serial = $1 ORDER BY id DESC LIMIT 1",
+    [SQL_CERT_STANDING] =
+	"SELECT status, reason, revoked, not_after FROM certificate"
+	" WHERE serial = $1 AND issuer = $2 LIMIT 1",
     [SQL_CERT_CLASH] = "SELECT 1 FROM certificate"
 		       " WHERE serial = $1 AND issuer = $2 LIMIT 1",
     /* The newest answer to this very request; older ones do not count. */
@@ -309,13 +312,15 @@ const char *const sql_text[SQL_COUNT] = {
 			    " LIMIT 1 OFFSET $4",
     [SQL_BROWSE_ISSUED] = "SELECT id, issued FROM certificate WHERE id >= $1"
 			  " ORDER BY id LIMIT 1",
-    [SQL_BROWSE_SERIAL] = "SELECT not_after, id FROM certificate"
-			  " WHERE serial = $1 LIMIT $2",
-    [SQL_BROWSE_SHA256] = "SELECT not_after, id FROM certificate"
-			  " WHERE sha256_head >= $1 AND sha256_head <= $2"
-			  " LIMIT $3",
-    [SQL_BROWSE_DEVICE] = "SELECT not_after, id FROM certificate"
-			  " WHERE device = $1 LIMIT $2",
+    /* notAfter where it is asked for: else no row is read. */
+    [SQL_BROWSE_SERIAL] = "SELECT CASE WHEN $1 <> 0 THEN not_after ELSE 0 END,"
+			  " id FROM certificate WHERE serial = $2 LIMIT $3",
+    [SQL_BROWSE_SHA256] = "SELECT CASE WHEN $1 <> 0 THEN not_after ELSE 0 END,"
+			  " id FROM certificate"
+			  " WHERE sha256_head >= $2 AND sha256_head <= $3"
+			  " LIMIT $4",
+    [SQL_BROWSE_DEVICE] = "SELECT CASE WHEN $1 <> 0 THEN not_after ELSE 0 END,"
+			  " id FROM certificate WHERE device = $2 LIMIT $3",
     [SQL_BROWSE_ENDS] = "SELECT not_after, id FROM certificate"
 			" WHERE not_after >= $1 AND not_after < $2"
 			" AND ($3 < 0 OR status = $3) LIMIT $4",
