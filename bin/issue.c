@@ -16,6 +16,7 @@ static char local_endpoint[] = "local";
 struct order {
 	const char *profile, *endpoint;
 	const struct profile *chosen; /* instead of the two */
+	struct signer *signer;        /* of its key's own; NULL: who issues */
 	struct bytes body;
 };
 
@@ -91,14 +92,14 @@ refused(const struct tool *tool, struct store *store, const struct request *rq,
 
 static int
 enrol(struct bytes *der, const struct tool *tool, struct ca *ca,
-    const struct request *rq, const struct bytes *body, struct fail *why)
+    const struct request *rq, const struct order *order, struct fail *why)
 {
 	struct bytes request = {0};
 	struct csr *csr = NULL;
 	struct grant *grant = NULL;
 	int rc = -1;
 
-	if (csr_body_read(&request, span_of(body), true, why) != 0) {
+	if (csr_body_read(&request, span_of(&order->body), true, why) != 0) {
 		if (why->cause[0] == '\0')
 			fail_cause(why, "wanted: a PKCS#10 request in PEM, "
 					"base64 or DER");
@@ -107,7 +108,9 @@ enrol(struct bytes *der, const struct tool *tool, struct ca *ca,
 	if (csr_read(&csr, span_of(&request), why) == 0 &&
 	    ca_names_free(ca, csr, why) == 0 &&
 	    policy_grant(&grant, tool->who, rq, "issue", csr, why) == 0)
-		rc = ca_issue(der, ca, grant, why);
+		rc = order->signer != NULL
+		         ? ca_issue_under(der, ca, order->signer, grant, why)
+		         : ca_issue(der, ca, grant, why);
 out:
 	grant_free(grant);
 	csr_free(csr);
@@ -130,23 +133,31 @@ order_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
 	if (endpoint_make(&endpoint, order, ca->settings, why) != 0 ||
 	    request_id(rq.id, why) != 0)
 		return -1;
-	if (enrol(der, tool, ca, &rq, &order->body, why) == 0)
+	if (enrol(der, tool, ca, &rq, order, why) == 0)
 		return 0;
 	refused(tool, ca->store, &rq, why);
 	return -1;
 }
 
 int
-profile_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
-    const struct profile *profile, struct span csr, struct fail *why)
+profile_issue_under(struct bytes *der, const struct tool *tool, struct ca *ca,
+    struct signer *signer, const struct profile *profile, struct span csr,
+    struct fail *why)
 {
-	struct order order = {.chosen = profile};
+	struct order order = {.chosen = profile, .signer = signer};
 	int rc;
 
 	bytes_add(&order.body, csr.data, csr.len);
 	rc = order_issue(der, tool, ca, &order, why);
 	bytes_free(&order.body);
 	return rc;
+}
+
+int
+profile_issue(struct bytes *der, const struct tool *tool, struct ca *ca,
+    const struct profile *profile, struct span csr, struct fail *why)
+{
+	return profile_issue_under(der, tool, ca, NULL, profile, csr, why);
 }
 
 static int

@@ -38,6 +38,8 @@ static const struct command commands[] = {
 	"issue what Azure asks for to register the intermediate"},
     {"revoke", revoke_run, "[--reason WORD] [--text TEXT] SERIAL",
 	"revoke a certificate, effective at once"},
+    {"ocsp", ocsp_run, "[--force] [--json]",
+	"certificates of the OCSP responder, renewed in time"},
     {"crl", crl_run, "[--force] [--json]",
 	"publish revocation lists as far as they are due"},
     {"secret", secret_run,

@@ -37,8 +37,8 @@ struct command {
 
 command_run approve_run, check_run, cloud_run, crl_run, csr_run, deny_run,
     forecast_run, httpd_run, import_run, init_run, install_run, issue_run,
-    issuers_run, list_run, pending_run, proof_run, revoke_run, secret_run,
-    show_run;
+    issuers_run, list_run, ocsp_run, pending_run, proof_run, revoke_run,
+    secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -107,6 +107,10 @@ MUST_CHECK int extension_push(STACK_OF(X509_EXTENSION) * *stack, int nid,
 MUST_CHECK int profile_issue(struct bytes *der, const struct tool *tool,
     struct ca *ca, const struct profile *profile, struct span csr,
     struct fail *why);
+/* The same by that generation's key, whichever is active. */
+MUST_CHECK int profile_issue_under(struct bytes *der, const struct tool *tool,
+    struct ca *ca, struct signer *signer, const struct profile *profile,
+    struct span csr, struct fail *why);
 
 /* ---- root.c ---- */
 /* A self-signed certificate for our key. */

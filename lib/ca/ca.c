@@ -8,6 +8,7 @@
 #include "lib/base/when.h"
 #include "lib/ca/attempts.h"
 #include "lib/ca/identity.h"
+#include "lib/ca/responder.h"
 #include "lib/ca/signer.h"
 
 #define RETRY_SECONDS 60
@@ -211,6 +212,8 @@ open_all(struct ca *ca, struct ca *old, struct fail *why)
 			return -1;
 		ca->store = ca->records->store;
 	}
+	if ((ca->need & CA_RESPONDER) != 0)
+		responders_open(ca, when_now());
 	if ((ca->need & CA_KEY) != 0)
 		return open_key(ca, old, why);
 	return 0;
@@ -267,6 +270,7 @@ ca_drop(struct ca *ca)
 	if (ca == NULL || !drop(&ca->refs))
 		return;
 	signers_drop(ca);
+	responders_free(ca);
 	token_drop(ca->token);
 	records_drop(ca->records);
 	identity_cache_free(ca->identities);

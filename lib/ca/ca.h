@@ -24,8 +24,8 @@ struct ca_key; /* a generation's own key, counted likewise */
 
 /* What a program needs; cacerts and csrattrs need none of it.  CA_KEY: it
  * issues, so it also identifies clients, and the profiles must fit the
- * issuer. */
-enum ca_need { CA_STORE = 1, CA_KEY = 2 };
+ * issuer.  CA_RESPONDER: it answers OCSP requests (responder.h). */
+enum ca_need { CA_STORE = 1, CA_KEY = 2, CA_RESPONDER = 4 };
 
 /* A generation and what signs for it. */
 struct signer {
@@ -42,6 +42,8 @@ struct ca {
 	struct issuers *issuers;   /* NULL: none installed yet */
 	struct fail issuers_why;   /* why it is NULL */
 	struct signer *signer;     /* of each of `issuers` */
+	struct responder **responders;     /* of each of `issuers`; NULL without
+	                                  CA_RESPONDER */
 	struct identity_cache *identities; /* NULL without CA_KEY */
 	struct attempts *attempts; /* NULL until a secret is shown: under the
 	                              lock, see ca_attempts() */

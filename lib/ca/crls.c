@@ -8,6 +8,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/when.h"
+#include "lib/ca/signer.h"
 #include "lib/wire/crl.h"
 
 #define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
@@ -211,26 +212,6 @@ work_free(struct work *w)
 
 /* ---- all of them ---------------------------------------------------------------- */
 
-/* The signer of the list for generation `i`, NULL when an earlier one is of the
- * same key, or when it is past its end: nothing under it validates. */
-static struct signer *
-signer_of(struct ca *ca, size_t i, int64_t now)
-{
-	const struct authority *a = ca->issuers->item[i]->authority;
-	const struct issuer *issuer =
-	    issuers_by_keyid(ca->issuers, a->keyid, now);
-
-	for (size_t j = 0; j < i; j++)
-		if (strcmp(ca->issuers->item[j]->authority->keyid, a->keyid) ==
-		    0)
-			return NULL;
-	for (size_t j = 0; j < ca->issuers->n; j++)
-		if (ca->signer[j].issuer == issuer &&
-		    issuer->authority->not_after > now)
-			return &ca->signer[j];
-	return NULL;
-}
-
 static int
 folder_open(int *lock, const struct ca *ca, struct fail *why)
 {
@@ -266,7 +247,7 @@ crls_make(struct ca *ca, bool force, int64_t now,
 	if (folder_open(&lock, ca, why) != 0)
 		return -1;
 	for (size_t i = 0; i < ca->issuers->n; i++) {
-		struct work w = {.ca = ca, .signer = signer_of(ca, i, now)};
+		struct work w = {.ca = ca, .signer = signer_of_key(ca, i, now)};
 		struct fail one = {0};
 		char *path;
 

@@ -379,3 +379,18 @@ ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
 	memset(why, 0, sizeof(*why));
 	return issue_once(der, ca, grant, why);
 }
+
+int
+ca_issue_under(struct bytes *der, struct ca *ca, struct signer *signer,
+    const struct grant *grant, struct fail *why)
+{
+	struct cert *cert = NULL;
+	int64_t now = when_now();
+	int rc = -1;
+
+	if (authority_usable(signer->issuer->authority, now, why) == 0 &&
+	    certify(&cert, ca, signer, grant, now, why) == 0)
+		rc = record(der, ca, signer->issuer, cert, grant, now, why);
+	cert_free(cert);
+	return rc;
+}

@@ -32,6 +32,12 @@ MUST_CHECK int ca_certify(struct cert **cert, struct ca *ca,
 MUST_CHECK int ca_issue(struct bytes *der, struct ca *ca,
     const struct grant *grant, struct fail *why);
 
+/* The same under that generation, whichever is active: for what belongs to a
+ * key (a responder's certificate), asked for on this machine.  No approval, no
+ * earlier answer. */
+MUST_CHECK int ca_issue_under(struct bytes *der, struct ca *ca,
+    struct signer *signer, const struct grant *grant, struct fail *why);
+
 /* Endpoint, operation, whose client certificate or which secret, CSR: the same
  * request has the same answer, and the same row while it waits for approval. */
 void ca_request_key(uint8_t key[SHA256_LEN], const struct grant *grant);

@@ -66,6 +66,8 @@ resolve(struct settings *s, struct fail *why)
 	path_resolve(&s->ca.pin_file, s->folder);
 	if (!pkcs11uri_is(s->ca.key))
 		path_resolve(&s->ca.key, s->folder);
+	if (s->ocsp.key != NULL && !pkcs11uri_is(s->ocsp.key))
+		path_resolve(&s->ocsp.key, s->folder);
 	path_resolve(&s->keygen.key, s->folder);
 	path_resolve(&s->keygen.certificate, s->folder);
 	path_resolve(&s->httpd.log_folder, s->folder);

@@ -85,6 +85,14 @@ struct settings {
 		int64_t period; /* s, from thisUpdate to nextUpdate */
 	} crl;
 	struct {
+		char *key;        /* PKCS#11 URI, PEM file; NULL: made for each
+		                     certificate */
+		int64_t validity; /* s, of the responder's certificate */
+		int64_t period;   /* s, from thisUpdate to nextUpdate */
+		int share, nonce_share; /* per cent */
+		int64_t cache;          /* octets */
+	} ocsp;
+	struct {
 		char *key;         /* PEM file, or NULL: no encrypted keys */
 		char *certificate; /* PEM file, with what is above it */
 	} keygen; /* signs the keys that serverkeygen encrypts */

@@ -252,6 +252,62 @@ static const struct conf_table crl_table = {
 
 #undef AT
 #define AT(field)                                                              \
+	.offset = offsetof(struct settings, ocsp.field) -                      \
+	          offsetof(struct settings, ocsp)
+
+static const struct conf_key ocsp_keys[] = {
+    {.name = "key",
+	.type = CONF_STRING,
+	AT(key),
+	.text = "the responder's key: a PKCS#11 URI or a PEM file; none: made "
+		"anew for each certificate"},
+    {.name = "validity",
+	.type = CONF_DURATION,
+	AT(validity),
+	.min = 86400,
+	.max = 90 * 86400,
+	.fallback = "\"14d\"",
+	.text = "how long the responder's certificate is valid"},
+    {.name = "period",
+	.type = CONF_DURATION,
+	AT(period),
+	.min = 60,
+	.max = 7 * 86400,
+	.fallback = "\"1h\"",
+	.text = "how long an answer holds"},
+    {.name = "share",
+	.type = CONF_INT,
+	AT(share),
+	.min = 1,
+	.max = 100,
+	.fallback = "50",
+	.text = "per cent of the time that may be spent on signing answers"},
+    {.name = "nonce_share",
+	.type = CONF_INT,
+	AT(nonce_share),
+	.min = 0,
+	.max = 100,
+	.fallback = "25",
+	.text = "per cent of the time for answers with a nonce"},
+    {.name = "cache",
+	.type = CONF_SIZE,
+	AT(cache),
+	.min = 0,
+	.max = 256 * 1024 * 1024,
+	.fallback = "\"2M\"",
+	.text = "memory for answers that are given again"},
+};
+
+static const struct conf_table ocsp_table = {
+    "ocsp",
+    sizeof(((struct settings *)NULL)->ocsp),
+    ocsp_keys,
+    COUNT(ocsp_keys),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field)                                                              \
 	.offset = offsetof(struct settings, keygen.field) -                    \
 	          offsetof(struct settings, keygen)
 
@@ -477,6 +533,11 @@ static const struct conf_key settings_keys[] = {
 	AT(crl),
 	.table = &crl_table,
 	.text = "revocation lists"},
+    {.name = "ocsp",
+	.type = CONF_GROUP,
+	AT(ocsp),
+	.table = &ocsp_table,
+	.text = "certificate status on line"},
     {.name = "keygen",
 	.type = CONF_GROUP,
 	AT(keygen),

@@ -119,6 +119,24 @@ signers_drop(struct ca *ca)
 	free(ca->signer);
 }
 
+struct signer *
+signer_of_key(struct ca *ca, size_t i, int64_t now)
+{
+	const struct authority *a = ca->issuers->item[i]->authority;
+	const struct issuer *issuer =
+	    issuers_by_keyid(ca->issuers, a->keyid, now);
+
+	for (size_t j = 0; j < i; j++)
+		if (strcmp(ca->issuers->item[j]->authority->keyid, a->keyid) ==
+		    0)
+			return NULL;
+	for (size_t j = 0; j < ca->issuers->n; j++)
+		if (ca->signer[j].issuer == issuer &&
+		    issuer->authority->not_after > now)
+			return &ca->signer[j];
+	return NULL;
+}
+
 /* ---- asking ------------------------------------------------------------- */
 
 const struct authority *

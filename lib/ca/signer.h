@@ -15,6 +15,11 @@
 void signers_open(struct ca *ca, const struct ca *old);
 void signers_drop(struct ca *ca);
 
+/* The signer of what is issued once for each key: lists, responders.  Of
+ * generation `i`; NULL when an earlier one is of the same key, or when it is
+ * past its end, under which nothing validates. */
+struct signer *signer_of_key(struct ca *ca, size_t i, int64_t now);
+
 /* Where a key is and how it is reached, as one text: to be compared.  The
  * caller frees. */
 char *signer_place(const struct settings *s, const char *uri);

@@ -279,6 +279,30 @@ store_find_serial(struct store *store, struct record *r, bool *found,
 }
 
 int
+store_standing(struct store *store, struct store_standing *s, bool *found,
+    const char *issuer, const char *serial, struct fail *why)
+{
+	const enum sql q = SQL_CERT_STANDING;
+	struct conn *c;
+	int rc;
+
+	*found = false;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(
+	    c, q, found, VALUES(value_text(serial), value_text(issuer)), why);
+	if (rc == 0 && *found) {
+		s->status = (enum store_status)db_number(c, q, 0);
+		s->reason = s->status == STORE_HELD ? REASON_HOLD
+		                                    : (int)db_number(c, q, 1);
+		s->revoked = db_number(c, q, 2);
+		s->not_after = db_number(c, q, 3);
+	}
+	db_rollback(c);
+	return rc == 0 ? db_sync(store->db, why) : rc;
+}
+
+int
 store_named(struct store *store, const uint8_t subject_hash[SHA256_LEN],
     const char *owner, int64_t now, int (*each)(struct span der, void *arg),
     void *arg, struct fail *why)

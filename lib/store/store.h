@@ -128,6 +128,17 @@ MUST_CHECK int store_named(struct store *store,
 MUST_CHECK int store_find_serial(struct store *store, struct record *r,
     bool *found, const char *serial, struct fail *why);
 
+/* What is to be said of one certificate. */
+struct store_standing {
+	enum store_status status;
+	int reason; /* enum store_reason, when revoked or held */
+	int64_t revoked, not_after;
+};
+/* By issuing key (KEYID) and serial, upper hex; what is told is synced. */
+MUST_CHECK int store_standing(struct store *store,
+    struct store_standing *standing, bool *found, const char *issuer,
+    const char *serial, struct fail *why);
+
 /*
  * Revoke: status, audit and (for one with a device) outbox row, one
  * transaction, synced.  Again with the same reason is harmless: `changed`

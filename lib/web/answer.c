@@ -37,6 +37,7 @@ answer_reply(
 	    .retry = rp->retry,
 	    .type = rp->type,
 	    .base64 = rp->base64,
+	    .cache = rp->cache.len > 0 ? (const char *)rp->cache.data : NULL,
 	    .head = is_head(rq),
 	};
 

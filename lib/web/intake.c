@@ -217,7 +217,7 @@ static int
 body_take(struct request *rq, const struct operation *op,
     const struct settings *settings, struct edge *e, struct fail *why)
 {
-	if (op->request_type == NULL)
+	if (op->request_type == NULL || strcmp(rq->method, "POST") != 0)
 		return 0;
 	if (type_take(rq, op, why) != 0 ||
 	    request_length(&rq->content_length, e->env, why) != 0 ||
@@ -241,6 +241,7 @@ intake(struct request *rq, const struct operation *op,
 	rq->method = env_find(e->env, "REQUEST_METHOD", NULL);
 	rq->content_type = env_find(e->env, "CONTENT_TYPE", NULL);
 	rq->content_encoding = env_find(e->env, "HTTP_CONTENT_ENCODING", NULL);
+	rq->if_none_match = env_find(e->env, "HTTP_IF_NONE_MATCH", NULL);
 	rq->has_user_agent = env_find(e->env, "HTTP_USER_AGENT", NULL) != NULL;
 	if (rq->method == NULL)
 		return not_set(why, "REQUEST_METHOD");

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/when.h"
+#include "lib/ca/responder.h"
 
 static struct seen *
 files_of(const struct settings *s)
@@ -16,6 +17,7 @@ files_of(const struct settings *s)
 	seen_add(w, settings_issuer_path(s));
 	seen_add(w, settings_issuers_path(s)); /* a folder: any file of it */
 	seen_add(w, settings_chain_path(s));
+	seen_add(w, responders_folder(s));
 	seen_add(w, str_dup(s->inventory.anchors));
 	seen_add(w, str_dup(s->inventory.intermediates));
 	seen_add(w, str_dup(s->inventory.crl));

@@ -13,6 +13,7 @@ phrase(int status)
 	    {200, "OK"},
 	    {202, "Accepted"},
 	    {204, "No Content"},
+	    {304, "Not Modified"},
 	    {400, "Bad Request"},
 	    {401, "Unauthorized"},
 	    {403, "Forbidden"},
@@ -64,10 +65,12 @@ parts_write(struct bytes *out, const struct parts *p)
 		    p->realm);
 	if (retry > 0)
 		bytes_addf(out, "Retry-After: %d\r\n", retry);
-	/* RFC 9110, 8.6: 204 has no Content-Length. */
-	if (p->status != 204)
+	/* RFC 9110, 8.6: 204 and 304 have no Content-Length. */
+	if (p->status != 204 && p->status != 304)
 		bytes_addf(out, "Content-Length: %zu\r\n", p->body.len);
-	bytes_adds(out, "Cache-Control: no-store\r\n\r\n");
+	bytes_adds(
+	    out, p->cache != NULL ? p->cache : "Cache-Control: no-store\r\n");
+	bytes_adds(out, "\r\n");
 	if (!p->head)
 		bytes_add(out, p->body.data, p->body.len);
 }

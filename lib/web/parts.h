@@ -13,6 +13,7 @@ struct parts {
 	const char *type, *allow;
 	const char *realm; /* of the challenge that a 401 has */
 	bool base64;
+	const char *cache; /* lines about caching; NULL: no-store */
 	struct span body;
 	bool head; /* HEAD: the header alone */
 };

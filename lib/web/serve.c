@@ -77,6 +77,7 @@ handle_run(const struct operation *op, struct live *live, struct edge *e)
 		op->lost(live->ca, &rq, &rp.trace);
 	bytes_wipe(&out);
 	bytes_wipe(&rp.body);
+	bytes_free(&rp.cache);
 	trace_free(&rp.trace);
 	request_free(&rq);
 }
@@ -282,7 +283,7 @@ serve(const struct operation *op, int argc, char **argv)
 	if (optind < argc)
 		return usage(op->name);
 	crew_process();
-	if ((op->need & CA_KEY) != 0)
+	if ((op->need & (CA_KEY | CA_RESPONDER)) != 0)
 		key_harden_process();
 	if (crew_privilege(&why) != 0 ||
 	    (fcgi_listening() ? serve_fcgi(op, conf, &why)

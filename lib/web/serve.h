@@ -35,6 +35,7 @@ struct reply {
 	const char *type;   /* Content-Type, static or … ; NULL: none */
 	char type_made[80]; /* … this one, made for the answer */
 	bool base64;        /* the body is sent as base64 with its CTE */
+	struct bytes cache; /* header lines about caching; none: no-store */
 	struct bytes body;  /* before base64; wiped in the end */
 	struct trace trace;
 	const struct bytes
@@ -44,7 +45,8 @@ struct reply {
 struct operation {
 	const char *name;         /* path segment, program name */
 	const char *allow;        /* "GET, HEAD" or "POST": Allow header */
-	const char *request_type; /* media type a POST must have, or NULL */
+	const char *request_type; /* media type a POST must have, or NULL:
+	                             no body is read */
 	unsigned need;            /* enum ca_need bits */
 	bool est;         /* routed under /.well-known/est; else any path */
 	bool certificate; /* a client certificate is needed, or a secret where

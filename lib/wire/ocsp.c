@@ -208,6 +208,21 @@ broken(struct fail *why, const char *what)
 	return fail_openssl(why, "%s", what);
 }
 
+/* RFC 6960, 4.4.4. */
+static int
+archive_add(OCSP_SINGLERESP *one, int64_t since, struct fail *why)
+{
+	ASN1_GENERALIZEDTIME *time = ASN1_GENERALIZEDTIME_set(NULL, since);
+	int rc = 0;
+
+	if (time == NULL ||
+	    OCSP_SINGLERESP_add1_ext_i2d(
+		one, NID_id_pkix_OCSP_archiveCutoff, time, 0, 0) != 1)
+		rc = broken(why, "archiveCutoff");
+	ASN1_GENERALIZEDTIME_free(time);
+	return rc;
+}
+
 static int
 status_add(OCSP_BASICRESP *basic, const struct ocsp_status *s,
     ASN1_TIME *const times[2], struct fail *why)
@@ -215,13 +230,17 @@ status_add(OCSP_BASICRESP *basic, const struct ocsp_status *s,
 	/* OpenSSL's "no reason" is -1; RFC 5280, 5.3.1: 0 is left out. */
 	int reason = s->reason > 0 ? s->reason : -1;
 	ASN1_TIME *revoked = NULL;
+	OCSP_SINGLERESP *one;
 	int rc = 0;
 
 	if (s->status == V_OCSP_CERTSTATUS_REVOKED)
 		revoked = ASN1_GENERALIZEDTIME_set(NULL, s->revoked);
-	if (OCSP_basic_add1_status(basic, s->asked, s->status, reason, revoked,
-		times[0], times[1]) == NULL)
+	one = OCSP_basic_add1_status(
+	    basic, s->asked, s->status, reason, revoked, times[0], times[1]);
+	if (one == NULL)
 		rc = broken(why, "OCSP_basic_add1_status");
+	else if (s->archive != 0)
+		rc = archive_add(one, s->archive, why);
 	ASN1_TIME_free(revoked);
 	return rc;
 }

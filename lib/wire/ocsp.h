@@ -42,6 +42,7 @@ struct ocsp_status {
 	int status;         /* V_OCSP_CERTSTATUS_GOOD, … */
 	int64_t revoked;    /* Unix s */
 	int reason;         /* RFC 5280, 5.3.1; 0 is left out */
+	int64_t archive;    /* Unix s, RFC 6960, 4.4.4; 0: none */
 };
 
 /* Borrowed. */

@@ -18,6 +18,7 @@ struct request {
 	const char *path;   /* raw path, or "" */
 	const char *content_type;     /* or NULL */
 	const char *content_encoding; /* or NULL */
+	const char *if_none_match;    /* or NULL */
 	const char *peer;             /* REMOTE_ADDR, or "" */
 	bool has_user_agent;
 	int64_t content_length;          /* -1: not said */
