@@ -47,8 +47,8 @@ struct view_list {
 	const struct browse_page *page; /* NULL: see `trouble` */
 	/* Queries ("?subject=…&cursor=…"), percent-encoded, without HTML's
 	 * escapes; NULL: there is none. */
-	const char *next, *first, *csv, *json;
-	bool on;             /* not the first page */
+	const char *next, *first, *csv, *json; /* the last two: paths */
+	bool on;                               /* not the first page */
 	const char *trouble; /* what is wrong with the query; or NULL */
 };
 

@@ -1,0 +1,181 @@
+#include "lib/page/pages.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+#include "lib/page/api.h"
+#include "lib/page/counts.h"
+#include "lib/page/render.h"
+#include "lib/page/wish.h"
+#include "lib/web/vitals.h"
+
+#define HTML "text/html; charset=utf-8"
+
+static struct view
+view_of(const struct ask *ask)
+{
+	return (struct view){
+	    .ca = ask->ca,
+	    .who = ask->who.who != NULL ? &ask->who : NULL,
+	    .token = ask->token,
+	    .request = ask->id,
+	    .now = ask->now,
+	    .done = field_of(&ask->query, "done"),
+	};
+}
+
+/* "done" alone, as a redirect after an act has it. */
+static int
+done_alone(const struct ask *ask, struct fail *why)
+{
+	static const char *const names[] = {"done", NULL};
+	static const char *const words[] = {
+	    "revoked", "held", "approved", "denied", "released"};
+	const char *done = field_of(&ask->query, "done");
+
+	if (fields_known(&ask->query, names, why) != 0)
+		return -1;
+	for (size_t i = 0; done != NULL; i++) {
+		if (i == sizeof(words) / sizeof(*words))
+			return fail(why, FAIL_MALFORMED, "query",
+			    "done: there is no such act");
+		if (strcmp(words[i], done) == 0)
+			break;
+	}
+	return 0;
+}
+
+/* ---- home, files --------------------------------------------------------- */
+
+int
+pages_home(struct ask *ask, struct sheet *sheet, struct fail *why)
+{
+	struct view_home v = {.view = view_of(ask), .disk_free = -1};
+	struct bytes details = {0};
+	struct census census;
+	struct statvfs fs;
+
+	if (done_alone(ask, why) != 0 ||
+	    counts_now(&census, ask->ca, ask->now, why) != 0)
+		return -1;
+	bytes_adds(&details, "");
+	v.census = &census;
+	v.health = vitals_word(vitals_of(&details, ask->ca, ask->now));
+	v.details = (const char *)details.data;
+	if (statvfs(ask->ca->settings->state, &fs) == 0)
+		v.disk_free = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
+	v.disk_reserve = ask->ca->settings->disk_reserve;
+	sheet->type = HTML;
+	render_home(&sheet->body, &v);
+	bytes_free(&details);
+	return 0;
+}
+
+int
+pages_file(struct ask *ask, struct sheet *sheet, struct fail *why)
+{
+	const char *type, *text = render_file(ask->segment[0], &type);
+	uint8_t sha[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1];
+
+	if (text == NULL)
+		return fail(why, FAIL_ABSENT, "path",
+		    "nothing is served under this path");
+	sheet->type = type;
+	bytes_adds(&sheet->body, text);
+	sha256(sha, span_of(&sheet->body));
+	hex_write(hex, (struct span){sha, SHA256_LEN}, false);
+	(void)snprintf(sheet->etag, sizeof(sheet->etag), "\"%.32s\"", hex);
+	return 0;
+}
+
+/* ---- list ---------------------------------------------------------------- */
+
+static const char *
+typed(const struct ask *ask, const char *name)
+{
+	const char *value = field_of(&ask->query, name);
+
+	return value != NULL ? value : "";
+}
+
+static struct view_query
+query_of(const struct ask *ask)
+{
+	return (struct view_query){
+	    .subject = typed(ask, "subject"),
+	    .san = typed(ask, "san"),
+	    .serial = typed(ask, "serial"),
+	    .fingerprint = typed(ask, "fingerprint"),
+	    .profile = typed(ask, "profile"),
+	    .endpoint = typed(ask, "endpoint"),
+	    .device = typed(ask, "device"),
+	    .state = typed(ask, "state"),
+	    .within = typed(ask, "within"),
+	    .issued_from = typed(ask, "issued_from"),
+	    .issued_until = typed(ask, "issued_until"),
+	    .ends_from = typed(ask, "ends_from"),
+	    .ends_until = typed(ask, "ends_until"),
+	    .order = typed(ask, "order"),
+	    .rows = typed(ask, "rows"),
+	};
+}
+
+static void
+list_write(struct sheet *sheet, const struct ask *ask,
+    const struct browse_page *page, const char *trouble)
+{
+	struct view_query query = query_of(ask);
+	struct bytes next = {0}, first = {0}, file = {0};
+	char *csv, *json;
+	struct view_list v = {.view = view_of(ask),
+	    .query = &query,
+	    .page = page,
+	    .on = field_of(&ask->query, "cursor") != NULL,
+	    .trouble = trouble};
+
+	if (page != NULL && page->more) {
+		wish_write(&next, &ask->query, page->next, page->searching);
+		v.next = (const char *)next.data;
+	}
+	wish_write(&first, &ask->query, NULL, false);
+	wish_write(&file, &ask->query, NULL, false);
+	csv = str_fmt("/inventory/certificates.csv%s", file.data);
+	json = str_fmt("/inventory/certificates.json%s", file.data);
+	v.first = (const char *)first.data;
+	v.csv = csv;
+	v.json = json;
+	sheet->type = HTML;
+	render_list(&sheet->body, &v);
+	free(csv);
+	free(json);
+	bytes_free(&next);
+	bytes_free(&first);
+	bytes_free(&file);
+}
+
+/* What is wrong with the form is said beside it. */
+int
+pages_list(struct ask *ask, struct sheet *sheet, struct fail *why)
+{
+	struct browse_page page;
+	struct wish w;
+	int rc = wish_read(&w, &ask->query, ask->now, why);
+
+	if (rc == 0)
+		rc = store_browse(
+		    ask->ca->store, &page, &w.filter, &w.rules, why);
+	if (rc == 0) {
+		list_write(sheet, ask, &page, NULL);
+		browse_free(&page);
+	} else if (why->kind == FAIL_MALFORMED) {
+		list_write(sheet, ask, NULL, why->text);
+		sheet->status = fail_http(why->kind);
+		memset(why, 0, sizeof(*why));
+		rc = 0;
+	}
+	wish_free(&w);
+	return rc;
+}

@@ -1,0 +1,24 @@
+/*
+ * pages - what /inventory/ answers: the views of views.h filled, written by
+ * render.h.
+ */
+#ifndef MICROCA_PAGES_H
+#define MICROCA_PAGES_H
+
+#include "lib/page/front.h"
+
+int pages_home(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_file(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_list(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_cert(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_pending(struct ask *ask, struct sheet *sheet, struct fail *why);
+/* The question before an act, and the act. */
+int pages_cert_ask(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_cert_act(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_pending_ask(struct ask *ask, struct sheet *sheet, struct fail *why);
+int pages_pending_act(struct ask *ask, struct sheet *sheet, struct fail *why);
+
+void pages_refuse(
+    struct bytes *out, const struct ask *ask, const struct fail *why);
+
+#endif
