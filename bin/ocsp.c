@@ -162,8 +162,8 @@ key_fits(const struct work *w)
 
 	if (key_open(&key, &place, &why) != 0)
 		return false;
-	fits = key_ready(key, TOOL_TOKEN_WAIT, &why) == 0 &&
-	       key_public(&public, key, &why) == 0 &&
+	key_settle(key, TOOL_TOKEN_WAIT);
+	fits = key_public(&public, key, &why) == 0 &&
 	       EVP_PKEY_eq(public, X509_get0_pubkey(w->now.cert)) == 1;
 	EVP_PKEY_free(public);
 	key_free(key);
