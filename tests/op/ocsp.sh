@@ -1,6 +1,7 @@
 #!/bin/sh
 # microca ocsp and the program ocsp: openssl(1) asks and judges.
 # shellcheck source-path=SCRIPTDIR source=lib.sh
+# shellcheck disable=SC2119 # stop has a signal of its own
 . "$(dirname "$0")/lib.sh"
 ca_make pem
 # shellcheck source-path=SCRIPTDIR source=fcgi.sh

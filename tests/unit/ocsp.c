@@ -345,8 +345,8 @@ an_answer_says_what_is_asked(void **state)
 		NOW - 5, 1, 0},
 	    {id_of(EVP_sha1(), issuer, "03"), V_OCSP_CERTSTATUS_REVOKED,
 		NOW - 6, 0, NOW - 9},
-	    {id_of(EVP_sha1(), stranger, "01"), V_OCSP_CERTSTATUS_UNKNOWN, 0,
-		0, 0}};
+	    {id_of(EVP_sha1(), stranger, "01"), V_OCSP_CERTSTATUS_UNKNOWN, 0, 0,
+		0}};
 	struct ocsp_answer answer = {.status = s,
 	    .n = 4,
 	    .this_update = NOW,
@@ -390,7 +390,8 @@ a_nonce_comes_back(void **state)
 	in = der_of(r);
 	assert_int_equal(ocsp_read(&ocsp, span_of(&in), &why), 0);
 	assert_true(ocsp->nonce);
-	struct ocsp_status s = {ocsp->asked[0], V_OCSP_CERTSTATUS_GOOD, 0, 0, 0};
+	struct ocsp_status s = {
+	    ocsp->asked[0], V_OCSP_CERTSTATUS_GOOD, 0, 0, 0};
 	struct ocsp_answer answer = {
 	    &s, 1, NOW, NOW + 86400, ocsp, responder, key};
 	assert_int_equal(ocsp_write(&out, &answer, &why), 0);
