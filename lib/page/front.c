@@ -80,30 +80,39 @@ pattern_fits(struct ask *ask, const char *pattern)
 	return *path == '\0';
 }
 
+/* `there`: the path is one of them, with another method perhaps. */
+static const struct front_route *
+route_in(const struct front_route *r, bool *there, struct ask *ask)
+{
+	const char *method = ask->head ? "GET" : ask->method;
+
+	for (; r != NULL && r->method != NULL; r++) {
+		if (!pattern_fits(ask, r->pattern))
+			continue;
+		*there = true;
+		if (strcmp(r->method, method) == 0)
+			return r;
+	}
+	return NULL;
+}
+
 static int
 route_find(const struct front_route **route, struct ask *ask,
     const struct front_site *site, struct fail *why)
 {
-	const char *method = ask->head ? "GET" : ask->method;
 	bool there = false;
 
-	for (const struct front_route *r = site->routes; r->method != NULL;
-	     r++) {
-		if (!pattern_fits(ask, r->pattern))
-			continue;
-		there = true;
-		if (strcmp(r->method, method) == 0) {
-			*route = r;
-			return 0;
-		}
-	}
+	if ((*route = route_in(site->routes, &there, ask)) != NULL ||
+	    (*route = route_in(site->pages, &there, ask)) != NULL)
+		return 0;
 	if (!there)
 		return fail(why, FAIL_ABSENT, "path",
 		    "nothing is served under this path");
 	/* RFC 9110, 15.5.6: 405 names the methods in Allow. */
 	return fail(why, FAIL_METHOD, "method",
 	    "RFC 9110, 15.5.6: this takes %s",
-	    strcmp(method, "GET") == 0 ? "POST" : "GET, HEAD");
+	    ask->head || strcmp(ask->method, "GET") == 0 ? "POST"
+							 : "GET, HEAD");
 }
 
 static int

@@ -61,6 +61,7 @@ void front_close(void *own);
  * the page of a refusal outside /api/; NULL: JSON for all. */
 struct front_site {
 	const struct front_route *routes;
+	const struct front_route *pages; /* more of them, or NULL */
 	void (*refuse)(
 	    struct bytes *out, const struct ask *ask, const struct fail *why);
 };

@@ -49,8 +49,8 @@ done_alone(const struct ask *ask, struct fail *why)
 
 /* ---- home, files --------------------------------------------------------- */
 
-int
-pages_home(struct ask *ask, struct sheet *sheet, struct fail *why)
+static int
+home(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct view_home v = {.view = view_of(ask), .disk_free = -1};
 	struct bytes details = {0};
@@ -73,8 +73,8 @@ pages_home(struct ask *ask, struct sheet *sheet, struct fail *why)
 	return 0;
 }
 
-int
-pages_file(struct ask *ask, struct sheet *sheet, struct fail *why)
+static int
+file(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	const char *type, *text = render_file(ask->segment[0], &type);
 	uint8_t sha[SHA256_LEN];
@@ -157,8 +157,8 @@ list_write(struct sheet *sheet, const struct ask *ask,
 }
 
 /* What is wrong with the form is said beside it. */
-int
-pages_list(struct ask *ask, struct sheet *sheet, struct fail *why)
+static int
+list(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct browse_page page;
 	struct wish w;
@@ -179,3 +179,21 @@ pages_list(struct ask *ask, struct sheet *sheet, struct fail *why)
 	wish_free(&w);
 	return rc;
 }
+
+/* Which comes first counts: names of files are segments, too. */
+const struct front_route pages_routes[] = {
+    {"GET", "/inventory/", home},
+    {"GET", "/inventory/certificates", list},
+    {"GET", "/inventory/certificates.csv", api_export_csv},
+    {"GET", "/inventory/certificates.json", api_export_json},
+    {"GET", "/inventory/certificates/{}", pages_cert},
+    {"GET", "/inventory/certificates/{}/pem", api_pem},
+    {"GET", "/inventory/certificates/{}/der", api_der},
+    {"GET", "/inventory/certificates/{}/{}", pages_cert_ask},
+    {"POST", "/inventory/certificates/{}/{}", pages_cert_act},
+    {"GET", "/inventory/pending", pages_pending},
+    {"GET", "/inventory/pending/{}/{}", pages_pending_ask},
+    {"POST", "/inventory/pending/{}/{}", pages_pending_act},
+    {"GET", "/inventory/{}", file},
+    {NULL, NULL, NULL},
+};

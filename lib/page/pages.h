@@ -7,9 +7,12 @@
 
 #include "lib/page/front.h"
 
-int pages_home(struct ask *ask, struct sheet *sheet, struct fail *why);
-int pages_file(struct ask *ask, struct sheet *sheet, struct fail *why);
-int pages_list(struct ask *ask, struct sheet *sheet, struct fail *why);
+/* For struct front_site: its pages, its refuse. */
+extern const struct front_route pages_routes[];
+void pages_refuse(
+    struct bytes *out, const struct ask *ask, const struct fail *why);
+
+/* Inner parts, pages_act.c. */
 int pages_cert(struct ask *ask, struct sheet *sheet, struct fail *why);
 int pages_pending(struct ask *ask, struct sheet *sheet, struct fail *why);
 /* The question before an act, and the act. */
@@ -17,8 +20,5 @@ int pages_cert_ask(struct ask *ask, struct sheet *sheet, struct fail *why);
 int pages_cert_act(struct ask *ask, struct sheet *sheet, struct fail *why);
 int pages_pending_ask(struct ask *ask, struct sheet *sheet, struct fail *why);
 int pages_pending_act(struct ask *ask, struct sheet *sheet, struct fail *why);
-
-void pages_refuse(
-    struct bytes *out, const struct ask *ask, const struct fail *why);
 
 #endif
