@@ -196,6 +196,26 @@ is "show knows the old one's chain" "$(admin show --chain \
 	"$(serial "$T/old1.pem")" | grep -c BEGIN)" 3
 is "check is content still" "$(check)" ""
 
+# ---- certificate status under both -------------------------------------------
+is "each key gets a responder" "$(admin ocsp --json | jq -r \
+	'[.[] | select(.made)] | length')" 2
+start ocsp
+status_under() { # status_under CA NAME
+	openssl ocsp -issuer "$T/$1.pem" -cert "$T/$2.pem" -no_nonce \
+		-reqout "$T/rq" >/dev/null 2>&1
+	send plain ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
+		CONTENT_TYPE=application/ocsp-request <"$T/rq" >/dev/null
+	openssl ocsp -issuer "$T/$1.pem" -cert "$T/$2.pem" -no_nonce \
+		-respin "$BODY" -CAfile "$T/root.pem" \
+		-verify_other "$T/$1.pem" 2>&1
+}
+like "the past one's answers" "$(status_under ca old4)" 'old4.pem: revoked'
+like "are its responder's" "$(status_under ca old1)" 'Response verify OK'
+like "the active one's too" "$(status_under ca2 old2-new)" \
+	'old2-new.pem: good'
+like "by its own" "$(status_under ca2 old2-new)" 'Response verify OK'
+stop TERM
+
 # ---- a key that is not there when its time comes ----------------------------
 key_add issuer-3 || bail "no third key"
 issue_ca ca3 issuer-3 2100
