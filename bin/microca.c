@@ -40,6 +40,7 @@ static const struct command commands[] = {
 	"revoke a certificate, effective at once"},
     {"ocsp", ocsp_run, "[--force] [--json]",
 	"certificates of the OCSP responder, renewed in time"},
+    {"audit", audit_run, "verify", "check the audit chain"},
     {"crl", crl_run, "[--force] [--json]",
 	"publish revocation lists as far as they are due"},
     {"secret", secret_run,
