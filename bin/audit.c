@@ -37,7 +37,7 @@ audit_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		return fail(why, FAIL_CONFIG, "usage", "audit %s: no such act",
 		    argv[0]);
 	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
-	    audit_verify(&report, ca->store, why) == 0)
+	    audit_verify(&report, ca->store, NULL, why) == 0)
 		rc = report_say(&report);
 	ca_drop(ca);
 	return rc;

@@ -78,6 +78,14 @@ log_write(enum log_level level, const char *fmt, ...)
 }
 
 void
+log_syslog(const char *text)
+{
+	if (log_sink != LOG_SINK_SYSLOG)
+		openlog(log_program, LOG_PID, LOG_DAEMON);
+	syslog(LOG_NOTICE, "%s", text);
+}
+
+void
 log_fail(const char *what, const struct fail *why)
 {
 	log_write(LOG_LEVEL_ERROR, "%s: %s: %s%s%s%s", what,

@@ -20,6 +20,8 @@ enum log_sink { LOG_SINK_STDERR, LOG_SINK_SYSLOG };
 /* `program` is borrowed for the life of the process. */
 void log_open(const char *program, enum log_sink sink, enum log_level most);
 void log_write(enum log_level level, const char *fmt, ...) PRINTF_LIKE(2, 3);
+/* One line to syslog, whatever the sink; printable ASCII. */
+void log_syslog(const char *text);
 /* "what: text (cause)" at error level. */
 void log_fail(const char *what, const struct fail *why);
 

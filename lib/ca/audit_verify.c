@@ -1,14 +1,30 @@
 #include "lib/ca/audit_verify.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/json.h"
+#include "lib/base/when.h"
+#include "lib/store/trail.h"
+
+#define DOUBTS 4096 /* heads of records that are not here, looked at later */
+
+struct span_of_records {
+	int64_t from, to, time; /* time: of the record that says so, Unix us */
+};
 
 struct walk {
 	struct audit_report *report;
 	struct store *store;
 	struct fail *why;
+	const struct audit_marks *marks;
+	struct audit_mark mark; /* the next one */
+	bool more;              /* … there is one */
+	struct audit_mark *doubt;
+	size_t doubts;
+	struct span_of_records *gap;
+	size_t gaps;
 	int64_t id; /* of the last certificate that had its record */
 	bool failed;
 };
@@ -25,10 +41,29 @@ broken(struct walk *w, int64_t lane, int64_t seq, const char *text)
 	return 1;
 }
 
+static int
+failed(struct walk *w)
+{
+	w->failed = true;
+	return 1;
+}
+
+/* ---- a record and its certificate ------------------------------------------- */
+
+/* Absent alike, or the same. */
+static bool
+says(const struct json *j, const char *key, const char *value)
+{
+	const char *said = json_str_of(j, key);
+
+	return said == NULL || value == NULL ? said == value
+	                                     : strcmp(said, value) == 0;
+}
+
 /* What is wrong with the certificate of an issue record; NULL: nothing. */
 static const char *
-issued_wrong(struct walk *w, const struct record *r, bool found,
-    const uint8_t sha256_recorded[SHA256_LEN])
+issued_wrong(struct walk *w, const struct record *r, const struct json *j,
+    bool found, const uint8_t sha256_recorded[SHA256_LEN])
 {
 	uint8_t hash[SHA256_LEN];
 
@@ -37,13 +72,16 @@ issued_wrong(struct walk *w, const struct record *r, bool found,
 	sha256(hash, span_of(&r->der));
 	if (memcmp(hash, sha256_recorded, SHA256_LEN) != 0)
 		return "its certificate is another one";
+	if (!says(j, "serial", r->serial) || !says(j, "subject", r->subject) ||
+	    !says(j, "profile", r->profile))
+		return "its certificate's row does not say the same";
 	if (r->id > w->id + 1)
 		return "a certificate before it has no record";
 	return r->id <= w->id ? "its certificate had a record before" : NULL;
 }
 
 static int
-issued_look(struct walk *w, const struct json *j, int64_t lane, int64_t seq)
+issued_look(struct walk *w, const struct trail_row *row, const struct json *j)
 {
 	const char *hex = json_str_of(j, "cert_sha256"), *wrong;
 	struct bytes hash = {0};
@@ -52,12 +90,11 @@ issued_look(struct walk *w, const struct json *j, int64_t lane, int64_t seq)
 	int rc = 0;
 
 	if (hex == NULL || !hex_read(&hash, hex) || hash.len != SHA256_LEN) {
-		rc = broken(w, lane, seq, "it names no certificate");
+		rc = broken(w, row->lane, row->seq, "it names no certificate");
 	} else if (store_find(w->store, &r, &found, hash.data, w->why) != 0) {
-		w->failed = true;
-		rc = 1;
-	} else if ((wrong = issued_wrong(w, &r, found, hash.data)) != NULL) {
-		rc = broken(w, lane, seq, wrong);
+		rc = failed(w);
+	} else if ((wrong = issued_wrong(w, &r, j, found, hash.data)) != NULL) {
+		rc = broken(w, row->lane, row->seq, wrong);
 	} else {
 		w->id = r.id;
 		w->report->issued++;
@@ -67,60 +104,313 @@ issued_look(struct walk *w, const struct json *j, int64_t lane, int64_t seq)
 	return rc;
 }
 
+/* ---- what revokes and releases ------------------------------------------------ */
+
+/* The reason of a hold is the hold itself. */
+static const char *
+standing_wrong(const struct trail_standing *s)
+{
+	bool held = s->why == REASON_HOLD;
+
+	if (!s->found)
+		return "its certificate is not there";
+	if (s->seq == 0 || !s->revokes)
+		return s->status == STORE_GOOD
+		           ? NULL
+		           : "is revoked or held without a record";
+	if (s->status != (held ? STORE_HELD : STORE_REVOKED) ||
+	    s->reason != s->why)
+		return "is not revoked or held as it was recorded";
+	return NULL;
+}
+
 static int
-record_look(struct walk *w, int64_t lane, int64_t seq, const char *record)
+revoked_look(struct walk *w, const struct trail_row *row, const struct json *j)
+{
+	const char *serial = json_str_of(j, "serial"), *wrong;
+	struct trail_standing s;
+	char *text;
+	int rc = 0;
+
+	if (serial == NULL)
+		return broken(w, row->lane, row->seq, "it names no serial");
+	if (store_trail_standing(w->store, &s, serial, w->why) != 0)
+		return failed(w);
+	/* Later records have their turn. */
+	if (s.seq != row->seq || (wrong = standing_wrong(&s)) == NULL)
+		return 0;
+	text = str_fmt("certificate %s %s", serial, wrong);
+	rc = broken(w, row->lane, row->seq, text);
+	free(text);
+	return rc;
+}
+
+static int
+off_look(const char *serial, void *arg)
+{
+	struct walk *w = arg;
+	struct trail_standing s;
+	const char *wrong;
+	char *text;
+	int rc;
+
+	if (store_trail_standing(w->store, &s, serial, w->why) != 0)
+		return failed(w);
+	if ((wrong = standing_wrong(&s)) == NULL)
+		return 0;
+	text = str_fmt("certificate %s %s", serial, wrong);
+	rc = broken(w, 0, s.seq, text);
+	free(text);
+	return rc;
+}
+
+/* ---- gaps that are known ------------------------------------------------------- */
+
+char *
+audit_gap_text(int64_t from, int64_t to, int64_t head_time)
+{
+	char when[WHEN_LEN];
+
+	when_write(when, head_time);
+	return str_fmt("records %lld to %lld are lost: a head of %s told of "
+		       "them",
+	    (long long)from, (long long)to, when);
+}
+
+bool
+audit_gap_read(int64_t *from, int64_t *to, const char *text)
+{
+	long long a, b;
+
+	if (sscanf(text, "records %15lld to %15lld are lost", &a, &b) != 2)
+		return false;
+	*from = a;
+	*to = b;
+	return true;
+}
+
+static int
+gap_look(struct walk *w, const struct trail_row *row, const struct json *j)
+{
+	const char *text = json_str_of(j, "text");
+	struct span_of_records gap = {.time = row->time};
+
+	if (text == NULL || !audit_gap_read(&gap.from, &gap.to, text))
+		return broken(w, row->lane, row->seq, "it tells of no gap");
+	w->gap = mem_grow(w->gap, w->gaps + 1, sizeof(*w->gap));
+	w->gap[w->gaps++] = gap;
+	w->report->gaps++;
+	return 0;
+}
+
+static bool
+forgiven(const struct walk *w, const struct audit_mark *m)
+{
+	for (size_t i = 0; i < w->gaps; i++)
+		if (m->seq >= w->gap[i].from && m->seq <= w->gap[i].to &&
+		    m->time <= w->gap[i].time / 1000000)
+			return true;
+	return false;
+}
+
+/* ---- heads ----------------------------------------------------------------------- */
+
+static int
+mark_next(struct walk *w)
+{
+	struct audit_mark *m = &w->mark;
+	char text[480];
+
+	w->more = false;
+	if (w->marks == NULL)
+		return 0;
+	if (w->marks->next(w->marks->arg, m, &w->more, w->why) != 0)
+		return failed(w);
+	if (!w->more || m->wrong[0] == '\0')
+		return 0;
+	(void)snprintf(text, sizeof(text), "%s: %s", m->where, m->wrong);
+	return broken(w, m->lane, m->seq, text);
+}
+
+static int
+mark_doubt(struct walk *w)
+{
+	if (w->doubts == DOUBTS)
+		return broken(w, w->mark.lane, w->mark.seq,
+		    "thousands of heads tell of records that are not here");
+	w->doubt = mem_grow(w->doubt, w->doubts + 1, sizeof(*w->doubt));
+	w->doubt[w->doubts++] = w->mark;
+	return 0;
+}
+
+static int
+mark_good(struct walk *w)
+{
+	struct audit_report *r = w->report;
+	char text[480];
+
+	if (w->mark.certificates >= 0 && w->mark.certificates != r->issued) {
+		(void)snprintf(text, sizeof(text),
+		    "%s tells of %lld certificates, not %lld", w->mark.where,
+		    (long long)w->mark.certificates, (long long)r->issued);
+		return broken(w, w->mark.lane, w->mark.seq, text);
+	}
+	r->heads++;
+	r->covered = w->mark.seq;
+	r->covered_at = w->mark.time;
+	return 0;
+}
+
+/* Those of the record that was just looked at, and before. */
+static int
+marks_look(struct walk *w, int64_t seq, const uint8_t hash[SHA256_LEN])
+{
+	while (w->more && w->mark.seq <= seq) {
+		int rc = w->mark.seq == seq && w->mark.lane == 0 &&
+		                 memcmp(w->mark.hash, hash, SHA256_LEN) == 0
+		             ? mark_good(w)
+		             : mark_doubt(w);
+
+		if (rc != 0 || (rc = mark_next(w)) != 0)
+			return rc;
+	}
+	return 0;
+}
+
+/* The first head of something else than is here, unless a gap is known. */
+static void
+doubts_settle(struct walk *w)
+{
+	struct audit_report *r = w->report;
+	char when[WHEN_LEN], text[480];
+
+	for (size_t i = 0; i < w->doubts; i++) {
+		const struct audit_mark *m = &w->doubt[i];
+		bool past = m->seq > r->records;
+
+		if (forgiven(w, m))
+			continue;
+		if (r->broken && r->seq != 0 && r->seq <= m->seq)
+			return;
+		when_write(when, m->time);
+		(void)snprintf(text, sizeof(text),
+		    "%s: %s, a head of %s, tells of %s",
+		    past ? "it is not there" : "it is not what was signed",
+		    m->where, when,
+		    past ? "more records: they were cut off, or an older "
+			   "database was put back"
+			 : "another one: the chain was made anew, or an older "
+			   "database was put back");
+		(void)broken(w, m->lane, past ? r->records + 1 : m->seq, text);
+		return;
+	}
+}
+
+/* ---- the walk ----------------------------------------------------------------------- */
+
+/* What the columns beside the record repeat of it. */
+static bool
+columns_agree(const struct trail_row *row, const struct json *j)
+{
+	char when[AUDIT_TIME_LEN];
+
+	audit_time(when, row->time);
+	return says(j, "time", when) && says(j, "event", row->event) &&
+	       says(j, "reason", row->reason) && says(j, "serial", row->serial);
+}
+
+static int
+event_look(struct walk *w, const struct trail_row *row, const struct json *j)
+{
+	if (strcmp(row->event, "issue") == 0)
+		return issued_look(w, row, j);
+	if (strcmp(row->event, "revoke") == 0 ||
+	    strcmp(row->event, "release") == 0)
+		return revoked_look(w, row, j);
+	return strcmp(row->event, "gap") == 0 ? gap_look(w, row, j) : 0;
+}
+
+static int
+record_look(struct walk *w, const struct trail_row *row)
 {
 	struct fail why = {0};
 	struct json *j = NULL;
-	const char *event = NULL;
-	int rc = 0;
+	int rc;
 
-	if (json_read(&j, record, &why) == 0)
-		event = json_str_of(j, "event");
-	if (event == NULL)
-		rc = broken(w, lane, seq, "it is no record");
-	else if (strcmp(event, "issue") == 0)
-		rc = issued_look(w, j, lane, seq);
+	if (json_read(&j, row->record, &why) != 0 ||
+	    json_str_of(j, "event") == NULL)
+		rc = broken(w, row->lane, row->seq, "it is no record");
+	else if (!columns_agree(row, j))
+		rc = broken(w, row->lane, row->seq,
+		    "the columns beside it do not say the same");
+	else
+		rc = event_look(w, row, j);
 	json_free(j);
 	return rc;
 }
 
 static int
-each(int64_t lane, int64_t seq, const char *record,
-    const uint8_t hash[SHA256_LEN], void *arg)
+each(const struct trail_row *row, void *arg)
 {
 	struct walk *w = arg;
 	struct audit_report *r = w->report;
 	uint8_t should[SHA256_LEN];
 
-	if (seq != r->records + 1)
-		return broken(w, lane, r->records + 1, "it is not there");
-	audit_hash(should, r->hash, record);
-	if (memcmp(should, hash, SHA256_LEN) != 0)
-		return broken(w, lane, seq, "it is not what was written");
-	if (record_look(w, lane, seq, record) != 0)
+	if (row->seq != r->records + 1)
+		return broken(w, row->lane,
+		    row->seq < 1 ? row->seq : r->records + 1,
+		    row->seq < 1 ? "it is before the first"
+				 : "it is not there");
+	audit_hash(should, r->hash, row->record);
+	if (memcmp(should, row->hash, SHA256_LEN) != 0)
+		return broken(
+		    w, row->lane, row->seq, "it is not what was written");
+	if (record_look(w, row) != 0)
 		return 1;
-	memcpy(r->hash, hash, SHA256_LEN);
+	memcpy(r->hash, row->hash, SHA256_LEN);
 	r->records++;
-	return 0;
+	return marks_look(w, row->seq, row->hash);
+}
+
+/* To the end, or to what is broken; -1 when that cannot be told. */
+static int
+walk_all(struct walk *w, const struct trail_end *end, struct fail *why)
+{
+	struct audit_report *r = w->report;
+	int64_t before;
+
+	if (mark_next(w) == 0 &&
+	    (store_trail_before(w->store, &before, why) != 0 ||
+		store_trail(w->store, before, each, w, why) != 0))
+		return -1;
+	if (!w->failed && !r->broken && r->records < end->seq)
+		(void)broken(w, 0, r->records + 1, "it is not there");
+	if (!w->failed && !r->broken && r->issued < end->certificates)
+		(void)broken(w, 0, 0, "the last certificates have no record");
+	if (!w->failed && !r->broken &&
+	    store_trail_revoked(w->store, off_look, w, why) != 0)
+		return -1;
+	if (!w->failed && !r->broken)
+		(void)marks_look(w, INT64_MAX, r->hash);
+	if (!w->failed)
+		doubts_settle(w);
+	return w->failed ? -1 : 0;
 }
 
 int
-audit_verify(struct audit_report *report, struct store *store, struct fail *why)
+audit_verify(struct audit_report *report, struct store *store,
+    const struct audit_marks *marks, struct fail *why)
 {
-	struct walk w = {report, store, why, 0, false};
-	struct store_counts before;
+	struct walk w = {
+	    .report = report, .store = store, .why = why, .marks = marks};
+	struct trail_end end;
 	int rc;
 
 	memset(report, 0, sizeof(*report));
-	if (store_count(store, &before, 0, why) != 0)
+	if (store_trail_end(store, &end, why) != 0)
 		return -1;
-	rc = store_audit_list(store, each, &w, why);
-	if (w.failed || (rc != 0 && !report->broken))
-		return -1;
-	if (!report->broken && report->records < before.audit)
-		(void)broken(&w, 0, report->records + 1, "it is not there");
-	if (!report->broken && report->issued < before.certificates)
-		(void)broken(&w, 0, 0, "the last certificates have no record");
-	return 0;
+	rc = walk_all(&w, &end, why);
+	free(w.doubt);
+	free(w.gap);
+	return rc;
 }

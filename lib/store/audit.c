@@ -9,9 +9,8 @@
 #include "lib/base/json.h"
 #include "lib/base/when.h"
 
-/* RFC 3339 with microseconds: "2026-01-02T03:04:05.000006Z". */
-static void
-time_write(char out[WHEN_LEN + 7], int64_t when_us)
+void
+audit_time(char out[AUDIT_TIME_LEN], int64_t when_us)
 {
 	int64_t s = when_us / 1000000, us = when_us % 1000000;
 
@@ -74,10 +73,10 @@ member_number(struct bytes *out, const char *key, int64_t value)
 char *
 audit_text(const struct audit *e, int64_t when_us)
 {
-	char when[WHEN_LEN + 7];
+	char when[AUDIT_TIME_LEN];
 	struct bytes out = {0};
 
-	time_write(when, when_us);
+	audit_time(when, when_us);
 	member(&out, "time", when);
 	member(&out, "event", e->event);
 	member(&out, "request", e->request);

@@ -35,6 +35,10 @@ struct audit {
 /* The record's exact text, with its time.  The caller frees. */
 char *audit_text(const struct audit *entry, int64_t when_us);
 
+/* RFC 3339 with microseconds, as the record has it. */
+#define AUDIT_TIME_LEN 28 /* "2026-01-02T03:04:05.000006Z" and a NUL */
+void audit_time(char out[AUDIT_TIME_LEN], int64_t when_us);
+
 /* The chain's next link; before the first record of a lane the hash is 32
  * zero octets. */
 void audit_hash(uint8_t hash[SHA256_LEN], const uint8_t previous[SHA256_LEN],

@@ -26,10 +26,9 @@ tell(struct telling *t, int64_t seq, const char *record)
 	t->stop = t->each(seq, record, t->arg) != 0;
 }
 
-/* The first row of the chain at `when` (us) or later: by bisection, as rows
- * are in order of time but for a clock that was put back. */
-static int
-first_at(int64_t *seq, struct conn *c, int64_t when, struct fail *why)
+/* By bisection. */
+int
+audit_first_at(int64_t *seq, struct conn *c, int64_t when, struct fail *why)
 {
 	int64_t low = 1, high, middle;
 	bool row;
@@ -63,7 +62,7 @@ tell_issue(
 	int rc;
 
 	/* The row was written when it had been signed. */
-	if (first_at(&first, c, (r->issued - 60) * SECOND, why) != 0)
+	if (audit_first_at(&first, c, (r->issued - 60) * SECOND, why) != 0)
 		return -1;
 	rc = db_query(c, q, &row,
 	    VALUES(

@@ -30,6 +30,11 @@ bool record_live(enum store_status status, int64_t not_after, int64_t now);
 MUST_CHECK int audit_add(struct conn *c, const struct audit *entry,
     const char *text, int64_t when_us, struct fail *why);
 
+/* history.c: the first row of the chain at `when` (us) or later, as rows are in
+ * order of time but for a clock that was put back; behind the last: none. */
+MUST_CHECK int audit_first_at(
+    int64_t *seq, struct conn *c, int64_t when, struct fail *why);
+
 /* outbox.c: what is to be told about a device, in the order of `seq`. */
 MUST_CHECK int outbox_add(struct conn *c, enum outbox_kind kind,
     const struct record *r, int64_t id, int64_t now_us, struct fail *why);

@@ -289,6 +289,12 @@ const char *const sql_text[SQL_COUNT] = {
 	" WHERE issuer = $1 AND id > $2 AND status <> 0 AND not_after >= $3"
 	" ORDER BY id LIMIT $4",
 
+    [SQL_CERT_STATUS] = "SELECT status, reason FROM certificate"
+			" WHERE serial = $1 ORDER BY id DESC LIMIT 1",
+    [SQL_CERT_OFF] = "SELECT issuer, id, serial FROM certificate"
+		     " WHERE status <> 0 AND (issuer, id) > ($1, $2)"
+		     " ORDER BY issuer, id LIMIT $3",
+
     [SQL_BROWSE_ONE] = "SELECT " LOOKED FITS " AND id = $14",
     [SQL_BROWSE_UP] = "SELECT " LOOKED FITS
 		      " AND id >= $14 AND id <= $15 ORDER BY id LIMIT $16",
@@ -345,8 +351,15 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_AUDIT_INSERT] = "INSERT INTO audit (lane, seq, time, event, reason,"
 			 " serial, hash, record)"
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    [SQL_AUDIT_LIST] = "SELECT lane, seq, record, hash FROM audit"
+    [SQL_AUDIT_LIST] = "SELECT lane, seq, record, hash, time, event, reason,"
+		       " serial FROM audit"
 		       " WHERE lane = $1 AND seq > $2 ORDER BY seq LIMIT $3",
+    [SQL_AUDIT_FIRST] = "SELECT seq FROM audit WHERE lane = $1"
+			" ORDER BY seq LIMIT 1",
+    [SQL_AUDIT_STANDING] = "SELECT seq, event, reason FROM audit"
+			   " WHERE serial = $1 AND event <> 'issue'"
+			   " AND event IN ('revoke', 'release')"
+			   " ORDER BY seq DESC LIMIT 1",
 
     [SQL_AUDIT_TIME] = "SELECT time FROM audit WHERE lane = $1 AND seq = $2",
     [SQL_AUDIT_ISSUE] = "SELECT seq, record, serial FROM audit"

@@ -198,10 +198,4 @@ struct store_counts {
 };
 MUST_CHECK int store_count(struct store *store, struct store_counts *counts,
     int64_t now, struct fail *why);
-/* The audit chain in order; `hash` is the row's. */
-MUST_CHECK int store_audit_list(struct store *store,
-    int (*each)(int64_t lane, int64_t seq, const char *record,
-	const uint8_t hash[SHA256_LEN], void *arg),
-    void *arg, struct fail *why);
-
 #endif

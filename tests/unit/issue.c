@@ -3,6 +3,8 @@
 
 #include <pthread.h>
 
+#include "lib/store/trail.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -106,16 +108,12 @@ what_goes_out_is_recorded_with_all_about_it(void **state)
 }
 
 static int
-audit_last(int64_t lane, int64_t seq, const char *record,
-    const uint8_t hash[SHA256_LEN], void *arg)
+audit_last(const struct trail_row *row, void *arg)
 {
 	char **last = arg;
 
-	(void)lane;
-	(void)seq;
-	(void)hash;
 	free(*last);
-	*last = str_dup(record);
+	*last = str_dup(row->record);
 	return 0;
 }
 
@@ -131,8 +129,7 @@ an_issuance_is_one_audit_row(void **state)
 
 	(void)state;
 	assert_int_equal(counts().audit, before + 1);
-	assert_int_equal(
-	    store_audit_list(ca->store, audit_last, &last, &why), 0);
+	assert_int_equal(store_trail(ca->store, 0, audit_last, &last, &why), 0);
 	assert_non_null(strstr(last, "\"issue\""));
 	assert_non_null(strstr(last, "ra:CN=RA"));
 	assert_non_null(strstr(last, "CN=aud1,O=Example"));

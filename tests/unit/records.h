@@ -11,6 +11,7 @@
 #include "lib/base/json.h"
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
+#include "lib/store/trail.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -128,19 +129,18 @@ struct chain {
 };
 
 static inline int
-chain_link(int64_t lane, int64_t seq, const char *record,
-    const uint8_t hash[SHA256_LEN], void *arg)
+chain_link(const struct trail_row *row, void *arg)
 {
 	struct chain *c = arg;
 	uint8_t want[SHA256_LEN];
 
-	audit_hash(want, c->hash, record);
-	if (lane != 0 || seq != ++c->rows ||
-	    memcmp(want, hash, SHA256_LEN) != 0)
+	audit_hash(want, c->hash, row->record);
+	if (row->lane != 0 || row->seq != ++c->rows ||
+	    memcmp(want, row->hash, SHA256_LEN) != 0)
 		c->broken = true;
-	memcpy(c->hash, hash, SHA256_LEN);
+	memcpy(c->hash, row->hash, SHA256_LEN);
 	c->last.len = 0;
-	bytes_adds(&c->last, record);
+	bytes_adds(&c->last, row->record);
 	return 0;
 }
 
@@ -150,7 +150,7 @@ chain_rows(struct store *store)
 {
 	struct chain c = {0};
 	struct fail why = {0};
-	int rc = store_audit_list(store, chain_link, &c, &why);
+	int rc = store_trail(store, 0, chain_link, &c, &why);
 
 	bytes_free(&c.last);
 	return rc == 0 && !c.broken ? c.rows : -1;

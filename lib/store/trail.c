@@ -1,0 +1,266 @@
+#include "lib/store/trail.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/store/internal.h"
+#include "lib/store/rows.h"
+
+/* Rows are copied page by page: `each` may use the store, and no snapshot keeps
+ * the WAL from ending while somebody looks at the output. */
+#define PAGE 256
+
+struct page {
+	struct trail_row row[PAGE];
+	size_t n;
+};
+
+static void
+page_clear(struct page *page)
+{
+	for (size_t i = 0; i < page->n; i++) {
+		free((char *)page->row[i].event);
+		free((char *)page->row[i].reason);
+		free((char *)page->row[i].serial);
+		free((char *)page->row[i].record);
+	}
+	page->n = 0;
+}
+
+static int
+page_read(
+    struct page *page, struct store *store, int64_t after, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_LIST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	page->n = 0;
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(value_number(LANE), value_number(after), value_number(PAGE)),
+	    why);
+	for (; rc == 0 && row && page->n < PAGE;
+	     rc = db_step(c, q, &row, why)) {
+		struct trail_row *r = &page->row[page->n++];
+
+		r->lane = db_number(c, q, 0);
+		r->seq = db_number(c, q, 1);
+		r->record = str_dup(db_text(c, q, 2));
+		hash_read(r->hash, c, q, 3);
+		r->time = db_number(c, q, 4);
+		r->event = str_dup(db_text(c, q, 5));
+		r->reason = str_dup(db_text(c, q, 6));
+		r->serial = str_dup(db_text(c, q, 7));
+	}
+	db_rollback(c);
+	return rc == 0 && page->n > 0 ? db_sync(store->db, why) : rc;
+}
+
+int
+store_trail(struct store *store, int64_t after,
+    int (*each)(const struct trail_row *row, void *arg), void *arg,
+    struct fail *why)
+{
+	struct page *page = mem_new(sizeof(*page));
+	bool more = true;
+	int rc = 0;
+
+	while (rc == 0 && more) {
+		rc = page_read(page, store, after, why);
+		more = page->n == PAGE;
+		for (size_t i = 0; rc == 0 && i < page->n; i++) {
+			after = page->row[i].seq;
+			if (each(&page->row[i], arg) != 0) {
+				more = false;
+				break;
+			}
+		}
+		page_clear(page);
+	}
+	free(page);
+	return rc;
+}
+
+/* ---- one number ------------------------------------------------------------ */
+
+static int
+one_number(int64_t *out, struct store *store, enum sql id, struct fail *why)
+{
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*out = 0;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, id, &row, VALUES(value_number(LANE)), why);
+	if (rc == 0 && row)
+		*out = db_number(c, id, 0);
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_trail_before(struct store *store, int64_t *before, struct fail *why)
+{
+	int64_t first;
+
+	if (one_number(&first, store, SQL_AUDIT_FIRST, why) != 0)
+		return -1;
+	*before = first < 1 && first > INT64_MIN ? first - 1 : 0;
+	return 0;
+}
+
+int
+store_trail_since(
+    struct store *store, int64_t *before, int64_t when, struct fail *why)
+{
+	struct conn *c;
+	int rc;
+
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = audit_first_at(before, c, when, why);
+	(*before)--;
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_trail_find(
+    struct store *store, char **record, int64_t seq, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_LIST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*record = NULL;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(value_number(LANE), value_number(seq - 1), value_number(1)),
+	    why);
+	if (rc == 0 && row && db_number(c, q, 1) == seq)
+		*record = str_dup(db_text(c, q, 2));
+	db_rollback(c);
+	if (rc == 0 && *record != NULL && (rc = db_sync(store->db, why)) != 0) {
+		free(*record);
+		*record = NULL;
+	}
+	return rc;
+}
+
+int
+store_trail_end(struct store *store, struct trail_end *end, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_LAST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	memset(end, 0, sizeof(*end));
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row, VALUES(value_number(LANE)), why);
+	if (rc == 0 && row) {
+		end->seq = db_number(c, q, 0);
+		hash_read(end->hash, c, q, 1);
+	}
+	if (rc == 0)
+		rc = db_query(c, SQL_CERT_LAST, &row, NULL, 0, why);
+	if (rc == 0 && row)
+		end->certificates = db_number(c, SQL_CERT_LAST, 0);
+	db_rollback(c);
+	return rc == 0 ? db_sync(store->db, why) : rc;
+}
+
+/* ---- what the chain says of certificates ------------------------------------- */
+
+int
+store_trail_standing(struct store *store, struct trail_standing *s,
+    const char *serial, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_STANDING, of = SQL_CERT_STATUS;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*s = (struct trail_standing){.why = -1};
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row, VALUES(value_text(serial)), why);
+	if (rc == 0 && row) {
+		const char *reason = db_text(c, q, 2);
+
+		s->seq = db_number(c, q, 0);
+		s->revokes = strcmp(db_text(c, q, 1), "revoke") == 0;
+		s->why = reason != NULL ? store_reason_of(reason) : -1;
+	}
+	if (rc == 0)
+		rc =
+		    db_query(c, of, &s->found, VALUES(value_text(serial)), why);
+	if (rc == 0 && s->found) {
+		s->status = (enum store_status)db_number(c, of, 0);
+		s->reason = (int)db_number(c, of, 1);
+	}
+	db_rollback(c);
+	return rc;
+}
+
+struct serials {
+	char *serial[PAGE];
+	size_t n;
+	char *issuer; /* the last one's place: */
+	int64_t id;
+};
+
+static int
+serials_read(struct serials *s, struct store *store, struct fail *why)
+{
+	const enum sql q = SQL_CERT_OFF;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	s->n = 0;
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(
+		value_text(s->issuer), value_number(s->id), value_number(PAGE)),
+	    why);
+	for (; rc == 0 && row && s->n < PAGE; rc = db_step(c, q, &row, why)) {
+		s->serial[s->n++] = str_dup(db_text(c, q, 2));
+		if (s->n == PAGE) {
+			free(s->issuer);
+			s->issuer = str_dup(db_text(c, q, 0));
+			s->id = db_number(c, q, 1);
+		}
+	}
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_trail_revoked(struct store *store,
+    int (*each)(const char *serial, void *arg), void *arg, struct fail *why)
+{
+	struct serials s = {.issuer = str_dup("")};
+	bool stop = false;
+	int rc;
+
+	do {
+		rc = serials_read(&s, store, why);
+		for (size_t i = 0; i < s.n; i++) {
+			if (rc == 0 && !stop)
+				stop = each(s.serial[i], arg) != 0;
+			free(s.serial[i]);
+		}
+	} while (rc == 0 && s.n == PAGE && !stop);
+	free(s.issuer);
+	return rc;
+}
