@@ -82,9 +82,13 @@ crls_read(struct crls_state *state, const struct settings *settings,
 static int
 entry_add(const struct store_revoked *r, void *arg)
 {
+	const struct crl_entry entry = {.serial = r->serial,
+	    .revoked = r->revoked,
+	    .reason = r->reason,
+	    .invalid = r->invalid};
 	struct work *w = arg;
 
-	return crl_add(&w->crl, r->serial, r->revoked, r->reason, w->why);
+	return crl_add(&w->crl, &entry, w->why);
 }
 
 /* What ended before the list that is published was made has been shown on it:

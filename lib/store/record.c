@@ -76,6 +76,7 @@ record_read(struct record *r, struct conn *c, enum sql id)
 	r->status = (enum store_status)db_number(c, id, 20);
 	r->reason = (int)db_number(c, id, 21);
 	r->revoked = db_number(c, id, 22);
+	r->invalid = db_number(c, id, 23);
 }
 
 static struct value
@@ -103,7 +104,8 @@ record_insert(
 		hash_value(r->request_key), value_number(r->not_before),
 		value_number(r->not_after), value_number(r->issued),
 		value_number(r->status), value_number(r->reason),
-		value_number(r->revoked), value_number(hash_head(r->sha256)),
+		value_number(r->revoked), value_number(r->invalid),
+		value_number(hash_head(r->sha256)),
 		value_number(hash_head(r->spki_sha256)),
 		value_number(hash_head(r->subject_hash)),
 		value_number(hash_head(r->request_key)),

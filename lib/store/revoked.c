@@ -33,6 +33,7 @@ row_read(struct slice *s, struct conn *c, enum sql q)
 	r->reason = db_number(c, q, 4) == STORE_HELD ? REASON_HOLD
 	                                             : (int)db_number(c, q, 3);
 	r->not_after = db_number(c, q, 5);
+	r->invalid = db_number(c, q, 6);
 	s->n++;
 }
 

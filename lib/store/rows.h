@@ -39,6 +39,11 @@ MUST_CHECK int audit_first_at(
 MUST_CHECK int outbox_add(struct conn *c, enum outbox_kind kind,
     const struct record *r, int64_t id, int64_t now_us, struct fail *why);
 
+/* revoke.c: the row, the audit and the outbox, whatever it was before. */
+MUST_CHECK int revoke_rows(struct conn *c, const struct record *r,
+    const struct store_revocation *revocation, const struct audit *entry,
+    struct fail *why);
+
 /* secret.c: is rules->secret still open?  FAIL_ANONYMOUS "auth".  And: the
  * certificate `r` used it up. */
 MUST_CHECK int secret_judge(

@@ -170,6 +170,14 @@ static const char *const version_4[] = {
     "CREATE INDEX audit_serial ON audit (serial)"
     " WHERE serial IS NOT NULL AND event <> 'issue'",
 
+    /* Since when a revoked one was perhaps misused (RFC 5280, 5.3.2); then
+     * again all that a revocation list says. */
+    "ALTER TABLE certificate ADD COLUMN invalid INTEGER NOT NULL DEFAULT 0",
+    "DROP INDEX certificate_revoked",
+    "CREATE INDEX certificate_revoked ON certificate"
+    " (issuer, id, serial, revoked, reason, status, not_after, invalid)"
+    " WHERE status <> 0",
+
     "UPDATE meta SET value = '4' WHERE name = 'schema'",
     NULL,
 };
@@ -182,14 +190,14 @@ const char *const *const sql_schema[SQL_VERSION] = {
 	"id, serial, issuer, subject, san, der, sha256, profile, endpoint,"    \
 	" operation, requester, owner, device, csr_sha256, spki_sha256,"       \
 	" subject_hash, request_key, not_before, not_after, issued, status,"   \
-	" reason, revoked"
+	" reason, revoked, invalid"
 
 /* The same without the DER. */
 #define LOOKED                                                                 \
 	"id, serial, issuer, subject, san, NULL, sha256, profile, endpoint,"   \
 	" operation, requester, owner, device, csr_sha256, spki_sha256,"       \
 	" subject_hash, request_key, not_before, not_after, issued, status,"   \
-	" reason, revoked"
+	" reason, revoked, invalid"
 
 /* $1 to $13, as browse.c binds them; + keeps them from choosing an index. */
 #define FITS                                                                   \
@@ -258,9 +266,10 @@ const char *const sql_text[SQL_COUNT] = {
 			" request_head, compromised)"
 			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
 			" $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,"
-			" $21, $22, $23, $24, $25, $26, $27, $28)",
+			" $21, $22, $23, $24, $25, $26, $27, $28, $29)",
     [SQL_CERT_REVOKE] = "UPDATE certificate SET status = $1, reason = $2,"
-			" revoked = $3, compromised = $4 WHERE id = $5",
+			" revoked = $3, invalid = $4, compromised = $5"
+			" WHERE id = $6",
     [SQL_CERT_LIST] =
 	"SELECT " COLUMNS " FROM certificate WHERE id > $1 AND id <= $2"
 	" AND (CAST($3 AS TEXT) IS NULL OR profile = $3)"
@@ -285,7 +294,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_CERT_REVOKED] = "SELECT count(*) FROM certificate WHERE status = 1",
 
     [SQL_CERT_REVOKED_LIST] =
-	"SELECT id, serial, revoked, reason, status, not_after FROM certificate"
+	"SELECT id, serial, revoked, reason, status, not_after, invalid"
+	" FROM certificate"
 	" WHERE issuer = $1 AND id > $2 AND status <> 0 AND not_after >= $3"
 	" ORDER BY id LIMIT $4",
 

@@ -107,10 +107,6 @@ store_room(struct store *store, struct fail *why)
 	    (long long)space, (long long)store->reserve / 2);
 }
 
-static int revoke_rows(struct conn *c, const struct record *r,
-    enum store_reason reason, int64_t when, const struct audit *entry,
-    struct fail *why);
-
 /* What nobody received, as far as anybody knows, is replaced; `old` is that
  * answer, when `done`. */
 static int
@@ -142,7 +138,10 @@ supersede(bool *done, struct record *old, struct conn *c,
 	said.status = 0;
 	said.reason = store_reason_word(REASON_SUPERSEDED);
 	said.text = "the same request again";
-	return revoke_rows(c, old, REASON_SUPERSEDED, rules->now, &said, why);
+	return revoke_rows(c, old,
+	    &(struct store_revocation){
+		.reason = REASON_SUPERSEDED, .when = rules->now},
+	    &said, why);
 }
 
 /* Rows of one issuance; a recorded repeat leaves `again` with its DER. */
@@ -322,133 +321,6 @@ store_named(struct store *store, const uint8_t subject_hash[SHA256_LEN],
 	for (; rc == 0 && row; rc = db_step(c, q, &row, why))
 		if (!stop)
 			stop = each(db_octets(c, q, 0), arg) != 0;
-	db_rollback(c);
-	return rc;
-}
-
-/* RFC 5280, 5.3.1: a hold may become a revocation; and a revoked key may turn
- * out to be compromised, which keeps the date.  Nothing else changes. */
-static int
-revoke_judge(bool *change, const struct record *r, enum store_reason reason,
-    struct fail *why)
-{
-	*change = false;
-	if (r->status != STORE_GOOD && r->reason == (int)reason)
-		return 0;
-	if (r->status == STORE_REVOKED && reason != REASON_KEY_COMPROMISE)
-		return fail(why, FAIL_DENIED, "revoked",
-		    "certificate %s is already revoked: %s", r->serial,
-		    store_reason_word(r->reason));
-	*change = true;
-	return 0;
-}
-
-static int
-revoke_rows(struct conn *c, const struct record *r, enum store_reason reason,
-    int64_t when, const struct audit *entry, struct fail *why)
-{
-	int64_t now_us = when_now_us();
-	bool hold = reason == REASON_HOLD, row;
-	char *text = audit_text(entry, now_us);
-	int rc = -1;
-
-	if (db_query(c, SQL_CERT_REVOKE, &row,
-		VALUES(value_number(hold ? STORE_HELD : STORE_REVOKED),
-		    value_number(reason),
-		    value_number(
-			r->status == STORE_REVOKED ? r->revoked : when),
-		    value_number(reason == REASON_KEY_COMPROMISE),
-		    value_number(r->id)),
-		why) == 0 &&
-	    audit_add(c, entry, text, now_us, why) == 0)
-		rc = r->device == NULL
-		         ? 0
-		         : outbox_add(c, OUTBOX_REVOKED, r, r->id, now_us, why);
-	free(text);
-	return rc;
-}
-
-static int
-revoke_find(
-    struct record *r, struct conn *c, const char *serial, struct fail *why)
-{
-	bool row;
-
-	memset(r, 0, sizeof(*r));
-	if (db_query(
-		c, SQL_CERT_SERIAL, &row, VALUES(value_text(serial)), why) != 0)
-		return -1;
-	if (!row)
-		return fail(why, FAIL_ABSENT, "unknown-serial",
-		    "there is no certificate with serial %s", serial);
-	record_read(r, c, SQL_CERT_SERIAL);
-	return 0;
-}
-
-int
-store_revoke(struct store *store, bool *changed, const char *serial,
-    enum store_reason reason, int64_t when, const struct audit *entry,
-    struct fail *why)
-{
-	struct record r;
-	struct conn *c;
-	bool change = false;
-	int rc = -1;
-
-	*changed = false;
-	if (store_reason_word((int)reason) == NULL)
-		return fail(why, FAIL_MALFORMED, "reason",
-		    "RFC 5280, 5.3.1: %d is no reason to revoke", (int)reason);
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (revoke_find(&r, c, serial, why) == 0 &&
-	    revoke_judge(&change, &r, reason, why) == 0 &&
-	    (!change || revoke_rows(c, &r, reason, when, entry, why) == 0))
-		rc = 0;
-	record_free(&r);
-	if (rc == 0 && change) {
-		rc = db_commit(c, true, why);
-		*changed = rc == 0;
-		return rc;
-	}
-	db_rollback(c);
-	/* Whoever revoked it may still be waiting for the disk. */
-	return rc == 0 ? db_sync(store->db, why) : -1;
-}
-
-static int
-lost_rows(struct conn *c, const struct record *r, int64_t secret, int64_t when,
-    const struct audit *entry, struct fail *why)
-{
-	if (revoke_rows(c, r, REASON_CESSATION, when, entry, why) != 0 ||
-	    secret_give_back(c, secret, r, why) != 0)
-		return -1;
-	return pending_give_back(c, r, why);
-}
-
-int
-store_lost(struct store *store, bool *changed, const char *serial,
-    int64_t secret, int64_t when, const struct audit *entry, struct fail *why)
-{
-	struct record r;
-	struct conn *c;
-	bool change = false;
-	int rc;
-
-	*changed = false;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	rc = revoke_find(&r, c, serial, why);
-	if (rc == 0 && r.status == STORE_GOOD) {
-		change = true;
-		rc = lost_rows(c, &r, secret, when, entry, why);
-	}
-	record_free(&r);
-	if (rc == 0 && change) {
-		rc = db_commit(c, true, why);
-		*changed = rc == 0;
-		return rc;
-	}
 	db_rollback(c);
 	return rc;
 }

@@ -54,6 +54,7 @@ struct record {
 	enum store_status status;
 	int reason;      /* enum store_reason, when revoked */
 	int64_t revoked; /* 0: not */
+	int64_t invalid; /* when revoked: not to be trusted since; 0: unknown */
 };
 void record_free(struct record *r); /* contents, then zero */
 
@@ -139,16 +140,34 @@ MUST_CHECK int store_standing(struct store *store,
     struct store_standing *standing, bool *found, const char *issuer,
     const char *serial, struct fail *why);
 
+/* What a certificate is revoked for, and when. */
+struct store_revocation {
+	enum store_reason reason;
+	int64_t when; /* now: RFC 5280, 5.3.2 wants no earlier one */
+	int64_t
+	    invalid; /* known or suspected since (5.3.2); 0: no word of it */
+};
 /*
  * Revoke: status, audit and (for one with a device) outbox row, one
  * transaction, synced.  Again with the same reason is harmless: `changed`
- * false.  A hold may become any other, any other may become keyCompromise
- * (the date stays): else FAIL_DENIED "revoked".  FAIL_ABSENT
- * "unknown-serial".
+ * false, unless another `invalid` is given.  A hold may become any other, any
+ * other may become keyCompromise or cACompromise (the date stays): else
+ * FAIL_DENIED "revoked".  FAIL_ABSENT "unknown-serial".
  */
+MUST_CHECK int store_revoke_one(struct store *store, bool *changed,
+    const uint8_t sha256[SHA256_LEN], const struct store_revocation *revocation,
+    const struct audit *entry, struct fail *why);
+/* The same by serial; the newest when several issuers used it. */
 MUST_CHECK int store_revoke(struct store *store, bool *changed,
     const char *serial, enum store_reason reason, int64_t when,
     const struct audit *entry, struct fail *why);
+
+/* A hold ends and the certificate is good again, likewise.  One that is good is
+ * left alone: `changed` false.  FAIL_DENIED "revoked": RFC 5280, 5.3.1 knows no
+ * way back from anything else. */
+MUST_CHECK int store_release(struct store *store, bool *changed,
+    const uint8_t sha256[SHA256_LEN], const struct audit *entry,
+    struct fail *why);
 
 /* As store_revoke() for cessationOfOperation, of one that nobody received: what
  * it was issued for, `secret` (0: none) and an approval, is good for another.
@@ -185,7 +204,8 @@ MUST_CHECK int store_list(struct store *store,
 struct store_revoked {
 	const char *serial; /* upper hex */
 	int64_t revoked, not_after;
-	int reason; /* enum store_reason */
+	int64_t invalid; /* 0: unknown */
+	int reason;      /* enum store_reason */
 };
 /* Those of one issuing key (KEYID) that end at `since` or later, in the order
  * of their issuance, until `each` returns non-zero, which is returned.  What is

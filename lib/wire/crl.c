@@ -12,21 +12,28 @@
 
 /* ---- the fields before and after the entries ------------------------------ */
 
-/* RFC 5280, 5.1.2.4: UTCTime until 2049. */
+/* UTCTime until 2049, or always GeneralizedTime. */
 static void
-time_put(struct bytes *out, int64_t when)
+time_put_as(struct bytes *out, int64_t when, bool general)
 {
 	struct when_parts p;
 	char *text;
 	bool utc;
 
 	when_split(&p, when);
-	utc = p.year < 2050;
+	utc = !general && p.year < 2050;
 	text = str_fmt("%04d%02d%02d%02d%02d%02dZ", p.year, p.month, p.day,
 	    p.hour, p.minute, p.second);
 	der_put(out, utc ? DER_UTCTIME : DER_GENERALIZEDTIME,
 	    span_str(text + (utc ? 2 : 0)));
 	free(text);
+}
+
+/* RFC 5280, 5.1.2.4 to 5.1.2.6. */
+static void
+time_put(struct bytes *out, int64_t when)
+{
+	time_put_as(out, when, false);
 }
 
 static void
@@ -164,39 +171,65 @@ crl_begin(struct crl *crl, const struct crl_head *head, struct fail *why)
 static void
 reason_put(struct bytes *out, int reason)
 {
-	/* SEQUENCE { SEQUENCE { id-ce-cRLReasons, OCTET STRING { ENUMERATED } } } */
-	uint8_t octets[] = {0x30, 0x0c, 0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d,
-	    0x15, 0x04, 0x03, 0x0a, 0x01, (uint8_t)reason};
+	/* SEQUENCE { id-ce-cRLReasons, OCTET STRING { ENUMERATED } } */
+	uint8_t octets[] = {0x30, 0x0a, 0x06, 0x03, 0x55, 0x1d, 0x15, 0x04,
+	    0x03, 0x0a, 0x01, (uint8_t)reason};
 
-	if (reason != 0)
-		bytes_add(out, octets, sizeof(octets));
+	bytes_add(out, octets, sizeof(octets));
+}
+
+/* RFC 5280, 5.3.2: GeneralizedTime, whatever the year. */
+static void
+invalid_put(struct bytes *out, int64_t when)
+{
+	static const struct span oid = DER_LITERAL("\x55\x1d\x18");
+	struct bytes time = {0};
+
+	time_put_as(&time, when, true);
+	extension_put(out, oid, span_of(&time));
+	bytes_free(&time);
+}
+
+/* RFC 5280, 5.3: without extensions no list of them. */
+static void
+extensions_put(struct bytes *out, const struct crl_entry *entry)
+{
+	struct bytes list = {0};
+
+	if (entry->reason != 0)
+		reason_put(&list, entry->reason);
+	if (entry->invalid != 0)
+		invalid_put(&list, entry->invalid);
+	if (list.len > 0)
+		der_put(out, DER_SEQUENCE, span_of(&list));
+	bytes_free(&list);
 }
 
 int
-crl_add(struct crl *crl, const char *serial, int64_t revoked, int reason,
-    struct fail *why)
+crl_add(struct crl *crl, const struct crl_entry *entry, struct fail *why)
 {
-	struct bytes octets = {0}, entry = {0};
+	struct bytes octets = {0}, fields = {0};
 	struct span value;
 
 	bytes_addc(&octets, 0);
-	if (!hex_read(&octets, serial) || octets.len < 2) {
+	if (!hex_read(&octets, entry->serial) || octets.len < 2) {
 		bytes_free(&octets);
 		return fail(why, FAIL_BROKEN, "serial",
-		    "the store has a serial that is none: %.60s", serial);
+		    "the store has a serial that is none: %.60s",
+		    entry->serial);
 	}
 	value = span_of(&octets);
 	while (value.len > 1 && value.data[0] == 0 && value.data[1] < 0x80) {
 		value.data++;
 		value.len--;
 	}
-	der_put(&entry, DER_INTEGER, value);
-	time_put(&entry, revoked);
-	reason_put(&entry, reason);
-	der_put(&crl->octets, DER_SEQUENCE, span_of(&entry));
+	der_put(&fields, DER_INTEGER, value);
+	time_put(&fields, entry->revoked);
+	extensions_put(&fields, entry);
+	der_put(&crl->octets, DER_SEQUENCE, span_of(&fields));
 	crl->n++;
 	bytes_free(&octets);
-	bytes_free(&entry);
+	bytes_free(&fields);
 	return 0;
 }
 

@@ -39,10 +39,16 @@ MUST_CHECK int crl_algorithm(struct bytes *out, const EVP_PKEY *key,
  * (RFC 5280, 4.2.1.3). */
 MUST_CHECK int crl_begin(
     struct crl *crl, const struct crl_head *head, struct fail *why);
-/* `serial`: hex, as the store has it.  A reason of 0 is left out (RFC 5280,
- * 5.3.1).  FAIL_BROKEN "serial". */
-MUST_CHECK int crl_add(struct crl *crl, const char *serial, int64_t revoked,
-    int reason, struct fail *why);
+/* One certificate's.  Unix s. */
+struct crl_entry {
+	const char *serial; /* hex, as the store has it */
+	int64_t revoked;
+	int reason;      /* 0 is left out (RFC 5280, 5.3.1) */
+	int64_t invalid; /* invalidityDate (5.3.2); 0: none */
+};
+/* FAIL_BROKEN "serial". */
+MUST_CHECK int crl_add(
+    struct crl *crl, const struct crl_entry *entry, struct fail *why);
 /* What is to be signed: the TBSCertList, borrowed until the next call. */
 struct span crl_tbs(struct crl *crl);
 /* All of it, likewise. */

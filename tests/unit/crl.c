@@ -63,16 +63,10 @@ issuer_free(struct issuer *i)
 	EVP_PKEY_free(i->key);
 }
 
-struct entry {
-	const char *serial;
-	int64_t revoked;
-	int reason;
-};
-
 /* Written and signed; read back by OpenSSL. */
 static X509_CRL *
 list_make(const struct issuer *i, const struct crl_head *head,
-    const struct entry *entries, size_t n)
+    const struct crl_entry *entries, size_t n)
 {
 	struct fail why = {0};
 	struct bytes alg = {0};
@@ -92,10 +86,7 @@ list_make(const struct issuer *i, const struct crl_head *head,
 	whole.algorithm = span_of(&alg);
 	assert_int_equal(crl_begin(&crl, &whole, &why), 0);
 	for (size_t k = 0; k < n; k++)
-		assert_int_equal(
-		    crl_add(&crl, entries[k].serial, entries[k].revoked,
-			entries[k].reason, &why),
-		    0);
+		assert_int_equal(crl_add(&crl, &entries[k], &why), 0);
 	bytes_add(&entries_der, crl_entries(&crl).data, crl_entries(&crl).len);
 	tbs = crl_tbs(&crl);
 	assert_int_equal(
@@ -178,31 +169,34 @@ an_empty_list_has_no_field_for_entries(void **state)
 }
 
 static void
-entries_hold_serial_time_and_reason(void **state)
+entries_hold_serial_times_and_reason(void **state)
 {
-	static const struct entry entries[] = {
-	    {"01", NOW - 10, 0},
-	    {"00FF", NOW - 9, 1},
-	    {"80", NOW - 8, 6},
-	    {"7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", YEAR_2050, 9},
+	static const struct crl_entry entries[] = {
+	    {"01", NOW - 10, 0, 0},
+	    {"00FF", NOW - 9, 1, NOW - 500},
+	    {"80", NOW - 8, 6, 0},
+	    {"7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF", YEAR_2050, 9, 0},
+	    {"02", NOW - 7, 0, YEAR_2050},
 	};
-	static const long reasons[] = {-1, 1, 6, 9};
+	static const long reasons[] = {-1, 1, 6, 9, -1};
 	struct issuer i =
 	    issuer_make(EVP_EC_gen("P-256"), EVP_sha256(), "cRLSign");
 	static const struct crl_head head = {
 	    .number = 200, .this_update = NOW, .next_update = NOW + 1};
-	X509_CRL *crl = list_make(&i, &head, entries, 4);
+	X509_CRL *crl = list_make(&i, &head, entries, 5);
 	STACK_OF(X509_REVOKED) *list = X509_CRL_get_REVOKED(crl);
 
 	(void)state;
-	assert_int_equal(sk_X509_REVOKED_num(list), 4);
-	for (int k = 0; k < 4; k++) {
+	assert_int_equal(sk_X509_REVOKED_num(list), 5);
+	for (int k = 0; k < 5; k++) {
 		X509_REVOKED *r = sk_X509_REVOKED_value(list, k);
 		BIGNUM *want = NULL;
 		BIGNUM *have =
 		    ASN1_INTEGER_to_BN(X509_REVOKED_get0_serialNumber(r), NULL);
 		ASN1_ENUMERATED *reason =
 		    X509_REVOKED_get_ext_d2i(r, NID_crl_reason, NULL, NULL);
+		ASN1_GENERALIZEDTIME *invalid = X509_REVOKED_get_ext_d2i(
+		    r, NID_invalidity_date, NULL, NULL);
 		time_t when = (time_t)entries[k].revoked;
 
 		BN_hex2bn(&want, entries[k].serial);
@@ -213,6 +207,13 @@ entries_hold_serial_time_and_reason(void **state)
 		assert_int_equal(
 		    reason == NULL ? -1 : ASN1_ENUMERATED_get(reason),
 		    reasons[k]);
+		/* RFC 5280, 5.3.2: GeneralizedTime in every year. */
+		assert_int_equal(invalid != NULL, entries[k].invalid != 0);
+		if (invalid != NULL)
+			assert_int_equal(ASN1_TIME_cmp_time_t(invalid,
+					     (time_t)entries[k].invalid),
+			    0);
+		ASN1_GENERALIZEDTIME_free(invalid);
 		ASN1_ENUMERATED_free(reason);
 		BN_free(want);
 		BN_free(have);
@@ -230,11 +231,12 @@ lists_of_every_size_are_der(void **state)
 	    issuer_make(EVP_EC_gen("P-256"), EVP_sha256(), "cRLSign");
 	static const struct crl_head head = {
 	    .number = 128, .this_update = NOW, .next_update = NOW + 1};
-	struct entry entries[3000];
+	struct crl_entry entries[3000];
 
 	(void)state;
 	for (size_t k = 0; k < 3000; k++)
-		entries[k] = (struct entry){"0123456789ABCDEF01234567", NOW, 1};
+		entries[k] =
+		    (struct crl_entry){"0123456789ABCDEF01234567", NOW, 1, 0};
 	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++)
 		X509_CRL_free(list_make(&i, &head, entries, sizes[k]));
 	issuer_free(&i);
@@ -282,7 +284,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(every_key_signs_what_openssl_verifies),
 	    cmocka_unit_test(an_empty_list_has_no_field_for_entries),
-	    cmocka_unit_test(entries_hold_serial_time_and_reason),
+	    cmocka_unit_test(entries_hold_serial_times_and_reason),
 	    cmocka_unit_test(lists_of_every_size_are_der),
 	    cmocka_unit_test(who_may_not_sign_lists_does_not),
 	    cmocka_unit_test(what_is_no_list_is_not_read),

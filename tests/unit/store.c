@@ -572,6 +572,10 @@ revocation_goes_one_way(void **state)
 		T0 + 1},
 	    {REASON_HOLD, REASON_CESSATION, NULL, true, STORE_REVOKED,
 		REASON_CESSATION, T0 + 2},
+	    {REASON_CESSATION, REASON_CA_COMPROMISE, NULL, true, STORE_REVOKED,
+		REASON_CA_COMPROMISE, T0 + 1},
+	    {REASON_KEY_COMPROMISE, REASON_CA_COMPROMISE, "revoked", false,
+		STORE_REVOKED, REASON_KEY_COMPROMISE, T0 + 1},
 	    {REASON_SUPERSEDED, (enum store_reason)7, "reason", false,
 		STORE_REVOKED, REASON_SUPERSEDED, T0 + 1},
 	};
@@ -613,6 +617,104 @@ revocation_goes_one_way(void **state)
 		store_free(store);
 		assert_int_equal(unlink(path), 0);
 	}
+}
+
+/* RFC 5280, 5.3.1: a hold can be taken back, nothing else; a device is told. */
+static void
+only_a_hold_is_released(void **state)
+{
+	static const struct {
+		int first, second; /* enum store_reason; -1: none */
+		bool changed;
+		const char *refused;
+		int status;
+	} table[] = {
+	    {-1, -1, false, NULL, STORE_GOOD},
+	    {REASON_HOLD, -1, true, NULL, STORE_GOOD},
+	    {REASON_UNSPECIFIED, -1, false, "revoked", STORE_REVOKED},
+	    {REASON_HOLD, REASON_KEY_COMPROMISE, false, "revoked",
+		STORE_REVOKED},
+	};
+	struct audit entry = {.event = "release"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		const int reasons[] = {table[i].first, table[i].second};
+		struct store *store = store_made();
+		struct record r, got;
+		struct fail why = {0};
+		bool changed, found;
+		int rc;
+
+		record_make(&r, 1, "a", "a", "k");
+		r.device = str_dup("a");
+		issued(store, &r);
+		for (size_t k = 0; k < 2 && reasons[k] >= 0; k++) {
+			const struct store_revocation v = {
+			    .reason = (enum store_reason)reasons[k],
+			    .when = T0 + 1,
+			    .invalid = T0};
+
+			assert_int_equal(store_revoke_one(store, &changed,
+					     r.sha256, &v, &entry, &why),
+			    0);
+		}
+		rc = store_release(store, &changed, r.sha256, &entry, &why);
+		assert_int_equal(rc, table[i].refused == NULL ? 0 : -1);
+		if (rc != 0)
+			assert_string_equal(why.reason, table[i].refused);
+		assert_int_equal(changed, table[i].changed);
+		assert_int_equal(
+		    store_find(store, &got, &found, r.sha256, &why), 0);
+		assert_int_equal(got.status, table[i].status);
+		if (got.status == STORE_GOOD) {
+			assert_int_equal(got.reason, 0);
+			assert_int_equal(got.revoked, 0);
+			assert_int_equal(got.invalid, 0);
+		}
+		assert_int_equal(number_of("SELECT count(*) FROM outbox"
+					   " WHERE kind = 'renewed'"),
+		    table[i].changed);
+		record_free(&r);
+		record_free(&got);
+		store_free(store);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+/* RFC 5280, 5.3.2: when it was perhaps misused first may be learnt later. */
+static void
+invalidity_is_learnt_later(void **state)
+{
+	struct store_revocation v = {.reason = REASON_KEY_COMPROMISE};
+	struct audit entry = {.event = "revoke"};
+	struct store *store = store_made();
+	struct record r, got;
+	struct fail why = {0};
+	bool changed, found;
+
+	(void)state;
+	record_make(&r, 1, "a", "a", "k");
+	issued(store, &r);
+	for (int64_t step = 0; step < 4; step++) {
+		v.invalid = step == 0 || step == 3 ? 0 : T0 + 2;
+		v.when = T0 + 5 + step;
+		assert_int_equal(store_revoke_one(store, &changed, r.sha256, &v,
+				     &entry, &why),
+		    0);
+		assert_int_equal(changed, step < 2);
+		assert_int_equal(
+		    store_find(store, &got, &found, r.sha256, &why), 0);
+		assert_int_equal(got.revoked, T0 + 5);
+		assert_int_equal(got.invalid, step == 0 ? 0 : T0 + 2);
+		record_free(&got);
+	}
+	memset(r.sha256, 1, SHA256_LEN);
+	assert_int_equal(
+	    store_revoke_one(store, &changed, r.sha256, &v, &entry, &why), -1);
+	assert_string_equal(why.reason, "unknown-serial");
+	record_free(&r);
+	store_free(store);
 }
 
 static void
@@ -1216,6 +1318,8 @@ main(void)
 	    ON_DISK(quota_counts_live_ones_but_the_renewed),
 	    ON_DISK(good_ones_of_a_name_are_their_owner_s),
 	    ON_DISK(revocation_goes_one_way),
+	    ON_DISK(only_a_hold_is_released),
+	    ON_DISK(invalidity_is_learnt_later),
 	    cmocka_unit_test(reason_words_are_those_of_rfc_5280),
 	    ON_DISK(outbox_tells_of_devices_in_order),
 	    ON_DISK(list_filters),
