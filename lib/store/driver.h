@@ -28,6 +28,7 @@ struct db_options {
 	unsigned connections;
 	double wait; /* s: for a lock, a connection; 0: DB_WAIT */
 	bool full;   /* sync inside COMMIT: for comparison only */
+	bool alone;  /* the caller holds the lock of `alone` below */
 };
 #define DB_WAIT 10.0
 
@@ -66,6 +67,12 @@ struct store_driver {
 	int64_t (*number)(struct conn *c, enum sql id, int column);
 	const char *(*text)(struct conn *c, enum sql id, int column);
 	struct span (*octets)(struct conn *c, enum sql id, int column);
+	/* As store_copy() and the others of backup.h. */
+	int (*copy)(struct db *db, const char *path, struct fail *why);
+	int (*whole)(struct db *db, struct fail *why);
+	int (*size)(struct db *db, int64_t *octets, struct fail *why);
+	/* `lock` NULL: is it so now? */
+	int (*alone)(int *lock, const char *place, struct fail *why);
 	/* Folder whose file system fills up; NULL: not ours to watch. */
 	const char *(*folder)(struct db *db);
 };

@@ -19,6 +19,10 @@ struct store {
 MUST_CHECK int store_open_with(struct store **store, const char *url,
     const struct db_options *o, int64_t reserve, struct fail *why);
 
+/* Whose URL it is, and what follows the scheme.  FAIL_CONFIG "db-url". */
+MUST_CHECK int store_driver_of(const struct store_driver **driver,
+    const char **place, const char *url, struct fail *why);
+
 /* Free octets of the store's file system, looked up once a second at most. */
 int64_t store_space(struct store *store);
 /* Is there disk to record something new?  FAIL_BUSY "disk-full". */

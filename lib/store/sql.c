@@ -226,6 +226,10 @@ const char *const *const sql_schema[SQL_VERSION] = {
 
 const char *const sql_text[SQL_COUNT] = {
     [SQL_VERSION_OF] = "SELECT value FROM meta WHERE name = 'schema'",
+    [SQL_META_FIND] = "SELECT value FROM meta WHERE name = $1",
+    [SQL_META_PUT] = "INSERT INTO meta (name, value) VALUES ($1, $2)"
+		     " ON CONFLICT (name) DO UPDATE SET value = $2",
+    [SQL_META_DROP] = "DELETE FROM meta WHERE name = $1",
 
     [SQL_CERT_LAST] =
 	"SELECT id, issued FROM certificate ORDER BY id DESC LIMIT 1",

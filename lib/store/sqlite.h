@@ -1,7 +1,7 @@
 /*
  * sqlite - the SQLite driver's own structs.  Internal: sqlite.c
  * (connections, statements), sqlite_open.c, sqlite_schema.c, sqlite_use.c
- * (transactions), wal.c.
+ * (transactions), sqlite_copy.c (backup.h), wal.c.
  *
  * One connection writes, whatever the number of threads: its page cache stays
  * warm, and threads take turns rather than spin in SQLite's busy
@@ -89,6 +89,12 @@ MUST_CHECK int sqlite_commit(struct conn *conn, bool durable, struct fail *why);
 void sqlite_rollback(struct conn *conn);
 MUST_CHECK int sqlite_sync(struct db *db, struct fail *why);
 MUST_CHECK int sqlite_state(struct db *db, struct fail *why);
+
+/* sqlite_copy.c: verbs of the driver */
+MUST_CHECK int sqlite_copy(struct db *db, const char *path, struct fail *why);
+MUST_CHECK int sqlite_whole(struct db *db, struct fail *why);
+MUST_CHECK int sqlite_size(struct db *db, int64_t *octets, struct fail *why);
+MUST_CHECK int sqlite_alone(int *lock, const char *path, struct fail *why);
 
 /* sqlite_open.c */
 MUST_CHECK int sqlite_open(

@@ -242,7 +242,9 @@ sqlite_open(struct db **out, const struct db_options *o, struct fail *why)
 	if (file_check(&fresh, o->place, o->create, why) != 0)
 		return -1;
 	db = db_new(o);
-	if (opening_lock(&lock, db, why) == 0) {
+	if (o->alone) {
+		rc = db_open(db, o->create, fresh, why);
+	} else if (opening_lock(&lock, db, why) == 0) {
 		rc = db_open(db, o->create, fresh, why);
 		(void)close(lock);
 	}

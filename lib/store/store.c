@@ -15,23 +15,32 @@
 static const struct store_driver *const drivers[] = {&sqlite_driver, NULL};
 
 int
+store_driver_of(const struct store_driver **driver, const char **place,
+    const char *url, struct fail *why)
+{
+	*driver = NULL;
+	for (size_t i = 0; drivers[i] != NULL && *driver == NULL; i++)
+		if (strncmp(url, drivers[i]->scheme,
+			strlen(drivers[i]->scheme)) == 0)
+			*driver = drivers[i];
+	if (*driver == NULL || url[strlen((*driver)->scheme)] == '\0')
+		return fail(why, FAIL_CONFIG, "db-url",
+		    "\"%s\" is not a store: wanted sqlite:PATH", url);
+	*place = url + strlen((*driver)->scheme);
+	return 0;
+}
+
+int
 store_open_with(struct store **store, const char *url,
     const struct db_options *options, int64_t reserve, struct fail *why)
 {
 	struct db_options o = *options;
-	const struct store_driver *d = NULL;
+	const struct store_driver *d;
 	struct db *db;
 
 	*store = NULL;
-	for (size_t i = 0; drivers[i] != NULL && d == NULL; i++)
-		if (strncmp(url, drivers[i]->scheme,
-			strlen(drivers[i]->scheme)) == 0)
-			d = drivers[i];
-	if (d == NULL || url[strlen(d->scheme)] == '\0')
-		return fail(why, FAIL_CONFIG, "db-url",
-		    "\"%s\" is not a store: wanted sqlite:PATH", url);
-	o.place = url + strlen(d->scheme);
-	if (d->open(&db, &o, why) != 0)
+	if (store_driver_of(&d, &o.place, url, why) != 0 ||
+	    d->open(&db, &o, why) != 0)
 		return -1;
 	*store = mem_new(sizeof(**store));
 	(*store)->db = db;

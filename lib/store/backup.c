@@ -1,0 +1,175 @@
+#include "lib/store/backup.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "lib/base/when.h"
+#include "lib/store/internal.h"
+#include "lib/store/rows.h"
+
+#define MARK "restored" /* in meta: Unix s */
+
+int
+store_copy(struct store *store, const char *path, struct fail *why)
+{
+	return store->db->driver->copy(store->db, path, why);
+}
+
+int
+store_whole(struct store *store, struct fail *why)
+{
+	return store->db->driver->whole(store->db, why);
+}
+
+int
+store_size(struct store *store, int64_t *octets, struct fail *why)
+{
+	return store->db->driver->size(store->db, octets, why);
+}
+
+/* ---- where its audit chain is -------------------------------------------------- */
+
+int
+store_head(struct store *store, int64_t *seq, uint8_t hash[SHA256_LEN],
+    struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_LAST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*seq = 0;
+	memset(hash, 0, SHA256_LEN);
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row, VALUES(value_number(LANE)), why);
+	if (rc == 0 && row) {
+		*seq = db_number(c, q, 0);
+		hash_read(hash, c, q, 1);
+	}
+	db_rollback(c);
+	return rc;
+}
+
+int
+store_link(struct store *store, bool *found, uint8_t hash[SHA256_LEN],
+    int64_t seq, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_LIST;
+	struct conn *c;
+	int rc;
+
+	*found = false;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, found,
+	    VALUES(value_number(LANE), value_number(seq - 1), value_number(1)),
+	    why);
+	*found = rc == 0 && *found && db_number(c, q, 1) == seq;
+	if (*found)
+		hash_read(hash, c, q, 3);
+	db_rollback(c);
+	return rc;
+}
+
+/* ---- nobody's -------------------------------------------------------------------- */
+
+int
+store_alone(int *lock, const char *url, struct fail *why)
+{
+	const struct store_driver *d;
+	const char *place;
+
+	*lock = -1;
+	if (store_driver_of(&d, &place, url, why) != 0)
+		return -1;
+	return d->alone(lock, place, why);
+}
+
+int
+store_unused(const char *url, struct fail *why)
+{
+	const struct store_driver *d;
+	const char *place;
+
+	if (store_driver_of(&d, &place, url, why) != 0)
+		return -1;
+	return d->alone(NULL, place, why);
+}
+
+int
+store_open_alone(struct store **store, const char *url, struct fail *why)
+{
+	const struct db_options o = {.connections = 2, .alone = true};
+
+	return store_open_with(store, url, &o, 0, why);
+}
+
+/* ---- out of a backup --------------------------------------------------------------- */
+
+static int
+entry_add(struct conn *c, const struct audit *entry, struct fail *why)
+{
+	int64_t now_us = when_now_us();
+	char *text = audit_text(entry, now_us);
+	int rc = audit_add(c, entry, text, now_us, why);
+
+	free(text);
+	return rc;
+}
+
+/* `value` NULL: there is no mark any more. */
+static int
+mark(struct store *store, const char *value, const struct audit *entry,
+    struct fail *why)
+{
+	const enum sql q = value != NULL ? SQL_META_PUT : SQL_META_DROP;
+	const struct value values[] = {value_text(MARK), value_text(value)};
+	struct conn *c;
+	bool row;
+
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	if (db_query(c, q, &row, values, value != NULL ? 2 : 1, why) == 0 &&
+	    entry_add(c, entry, why) == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	return -1;
+}
+
+int
+store_restored(struct store *store, const struct audit *entry, int64_t now,
+    struct fail *why)
+{
+	char *text = str_fmt("%lld", (long long)now);
+	int rc = mark(store, text, entry, why);
+
+	free(text);
+	return rc;
+}
+
+int
+store_reconciled(
+    struct store *store, const struct audit *entry, struct fail *why)
+{
+	return mark(store, NULL, entry, why);
+}
+
+int
+store_restored_when(struct store *store, int64_t *when, struct fail *why)
+{
+	const enum sql q = SQL_META_FIND;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	*when = 0;
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row, VALUES(value_text(MARK)), why);
+	if (rc == 0 && row)
+		*when = strtoll(db_text(c, q, 0), NULL, 10);
+	db_rollback(c);
+	return rc;
+}
