@@ -119,8 +119,9 @@ strictness(struct bytes *out)
 	    "  \"url-normalize-unreserved\" => \"enable\",\n"
 	    "  \"url-ctrls-reject\" => \"enable\",\n"
 	    "  \"url-invalid-utf8-reject\" => \"enable\",\n"
+	    "  # RFC 6960, A.1: %2F in the path is part of an OCSP request.\n"
 	    "  \"url-path-2f-decode\" => \"disable\",\n"
-	    "  \"url-path-2f-reject\" => \"enable\",\n"
+	    "  \"url-path-2f-reject\" => \"disable\",\n"
 	    "  \"url-path-dotseg-remove\" => \"disable\",\n"
 	    "  \"url-path-dotseg-reject\" => \"enable\"\n"
 	    ")\n");
@@ -185,6 +186,36 @@ health(struct bytes *out, const struct settings *s)
 	bytes_adds(out, "}\n$HTTP[\"url\"] == \"/health\" {\n");
 	program(out, s, "  ", "health");
 	bytes_adds(out, "}\n");
+}
+
+static void
+place(struct bytes *out, const struct settings *s, const char *condition,
+    const char *name)
+{
+	bytes_addf(out, "  $HTTP[\"url\"] %s {\n", condition);
+	program(out, s, "    ", name);
+	bytes_adds(out, "  }\n");
+}
+
+/* RFC 5280, 8 and RFC 6960, A.1: these are signed, and whoever fetches them
+ * may have no TLS yet. */
+static void
+plain(struct bytes *out, const struct settings *s)
+{
+	char *address = listener(s, s->httpd.health_port);
+
+	if (s->httpd.health_port != 0) {
+		bytes_adds(out,
+		    "\n# Without TLS: certificate status and what is above a "
+		    "certificate.\n"
+		    "$SERVER[\"socket\"] == ");
+		quoted(out, address);
+		bytes_adds(out, " {\n");
+		place(out, s, "=~ \"^/ocsp(/|$)\"", "ocsp");
+		place(out, s, "=~ \"^/(crl|ca)/\"", "crl");
+		bytes_adds(out, "}\n");
+	}
+	free(address);
 }
 
 static void
@@ -265,10 +296,10 @@ inventory(struct bytes *out, const struct settings *s)
 	bytes_adds(out, "\n# The inventory, for operators.\n");
 	tls_begin(out, s, v->port);
 	client_certificates(out, v->anchors);
-	bytes_adds(out, "  server.stream-response-body = 2\n"
-			"  $HTTP[\"url\"] =~ \"^/(inventory|api/v1)/\" {\n");
-	program(out, s, "    ", "inventory");
-	bytes_adds(out, "  }\n}\n");
+	bytes_adds(out, "  server.stream-response-body = 2\n");
+	place(out, s, "=~ \"^/(inventory|api/v1)/\"", "inventory");
+	place(out, s, "== \"/metrics\"", "metrics");
+	bytes_adds(out, "}\n");
 }
 
 static void
@@ -288,6 +319,7 @@ lighttpd(struct bytes *out, const struct settings *s)
 	strictness(out);
 	main_socket(out, s);
 	health(out, s);
+	plain(out, s);
 	for (i = 0; i < s->endpoints.n; i++)
 		if (e[i].frontend == FRONTEND_LIGHTTPD)
 			endpoint(out, s, &e[i]);

@@ -123,6 +123,15 @@ post() { # post OFFSET OPERATION BODY-FILE [curl arguments]
 		--data-binary "@$body" "$@"
 }
 
+plain() { # plain PATH [curl arguments]: without TLS, as est does
+	local path=$1
+	shift
+	: >"$T/head"
+	: >"$T/body"
+	curl -sS --max-time 20 -D "$T/head" -o "$T/body" -w '%{http_code}' \
+		"$@" "http://localhost:$((PORT + 6))$path"
+}
+
 as() { # arguments for curl: as the holder of demo/NAME.pem or NAME.pem
 	local pair=$1
 	[ -f "$pair.pem" ] || pair=$DEMO/$1

@@ -144,8 +144,9 @@ for path in nosuch ghost/simpleenroll device device/device/cacerts \
 	cacerts/ cacerts/x CACerts pal sen; do
 	is "404: $path" "$(est 0 "$path" --path-as-is)" 404
 done
+is "404: an encoded slash" "$(est 0 'device%2fcacerts' --path-as-is)" 404
 # lighttpd refuses these itself.
-for path in 'a/../cacerts' 'a%2fcacerts' 'a%00b/cacerts' 'cacerts?x=%00'; do
+for path in 'a/../cacerts' 'a%00b/cacerts' 'cacerts?x=%00'; do
 	is "400: $path" "$(est 0 "$path" --path-as-is)" 400
 done
 is "a query means nothing" "$(est 0 'cacerts?label=b&x=1')" 200
@@ -156,4 +157,31 @@ ok "TLS 1.1 is refused" sh -c \
 	-connect localhost:$PORT </dev/null 2>/dev/null | grep -q 'Cipher is [A-Z]'"
 ok "/health says ok" sh -c "curl -sS --cacert '$DEMO/root.pem' \
 	https://localhost:$PORT/health | head -n 1 | grep -qx ok"
+
+# ---- without TLS: RFC 6960, A.1
+ocsp() { # ocsp GREP [openssl ocsp arguments]: its standard output has this
+	local want=$1
+	shift
+	openssl ocsp -issuer "$DEMO/intermediate.pem" -CAfile "$DEMO/root.pem" \
+		-verify_other "$DEMO/intermediate.pem" "$@" 2>&1 | tee "$T/ocsp" |
+		grep -q "$want"
+}
+at=http://localhost:$((PORT + 6))/ocsp
+ok "OCSP: good" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" -url "$at"
+ok "OCSP: revoked" ocsp 'new.pem: revoked' -cert "$T/new.pem" -url "$at"
+openssl ocsp -issuer "$DEMO/intermediate.pem" -cert "$T/dev1.pem" -no_nonce \
+	-reqout "$T/ocsp.der" 2>/dev/null
+in_path=$(openssl base64 -A -in "$T/ocsp.der" |
+	sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g')
+is "OCSP by GET" "$(plain "/ocsp/$in_path")" 200
+is "… its type" "$(head_of Content-Type)" application/ocsp-response
+ok "… its answer" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" \
+	-respin "$T/body"
+is "OCSP by GET, slashes as they are" \
+	"$(plain "/ocsp/$(openssl base64 -A -in "$T/ocsp.der")")" 200
+ok "… its answer" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" -respin "$T/body"
+is "/health without TLS" "$(plain /health) $(head -n 1 "$T/body")" "200 ok"
+is "no EST without TLS" "$(plain /.well-known/est/cacerts)" 404
+is "no inventory without TLS" "$(plain /api/v1/session)" 404
+is "nothing from files" "$(plain /chain.pem)" 404
 done_testing
