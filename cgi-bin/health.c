@@ -16,17 +16,19 @@ static int
 health(
     struct ca *ca, const struct request *rq, struct reply *rp, struct fail *why)
 {
-	struct bytes details = {0};
-	enum vitals v = vitals_of(&details, ca, when_now());
+	struct findings f = {0};
+	int64_t now = when_now();
 
 	(void)why;
-	bytes_addf(&rp->body, "%s\n", vitals_word(v));
+	vitals_take(&f, ca, now);
+	findings_since(&f, ca->settings->run, now);
+	bytes_addf(&rp->body, "%s\n", vitals_word(f.state));
 	if (is_local(rq->peer))
-		bytes_add(&rp->body, details.data, details.len);
-	bytes_free(&details);
+		findings_text(&rp->body, &f);
 	rp->type = "text/plain; charset=utf-8";
-	if (v == VITALS_DOWN)
+	if (f.state == VITALS_DOWN)
 		rp->status = 503;
+	findings_free(&f);
 	return 0;
 }
 

@@ -236,7 +236,7 @@ api_pending(struct ask *ask, struct sheet *sheet, struct fail *why)
 int
 api_statistics(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
-	struct bytes details = {0};
+	struct findings findings = {0};
 	struct census census;
 	struct json *j;
 
@@ -244,9 +244,9 @@ api_statistics(struct ask *ask, struct sheet *sheet, struct fail *why)
 	    counts_now(&census, ask->ca, ask->now, why) != 0)
 		return -1;
 	j = row_census(&census);
-	json_str(
-	    j, "health", vitals_word(vitals_of(&details, ask->ca, ask->now)));
-	bytes_free(&details);
+	vitals_take(&findings, ask->ca, ask->now);
+	json_str(j, "health", vitals_word(findings.state));
+	findings_free(&findings);
 	return answer(sheet, j);
 }
 

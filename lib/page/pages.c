@@ -53,6 +53,7 @@ static int
 home(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct view_home v = {.view = view_of(ask), .disk_free = -1};
+	struct findings findings = {0};
 	struct bytes details = {0};
 	struct census census;
 	struct statvfs fs;
@@ -62,7 +63,9 @@ home(struct ask *ask, struct sheet *sheet, struct fail *why)
 		return -1;
 	bytes_adds(&details, "");
 	v.census = &census;
-	v.health = vitals_word(vitals_of(&details, ask->ca, ask->now));
+	vitals_take(&findings, ask->ca, ask->now);
+	v.health = vitals_word(findings.state);
+	findings_text(&details, &findings);
 	v.details = (const char *)details.data;
 	if (statvfs(ask->ca->settings->state, &fs) == 0)
 		v.disk_free = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
@@ -70,6 +73,7 @@ home(struct ask *ask, struct sheet *sheet, struct fail *why)
 	sheet->type = HTML;
 	render_home(&sheet->body, &v);
 	bytes_free(&details);
+	findings_free(&findings);
 	return 0;
 }
 

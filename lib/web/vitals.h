@@ -10,16 +10,9 @@
 #define MICROCA_VITALS_H
 
 #include "lib/ca/ca.h"
+#include "lib/web/findings.h"
 
-enum vitals {
-	VITALS_OK,
-	VITALS_DEGRADED, /* something needs a hand; certificates are issued */
-	VITALS_DOWN      /* nothing can be issued */
-};
-
-/* The verdict; one line for each thing wrong is appended to `details`, and one
- * that says how many requests wait for approval. */
-enum vitals vitals_of(struct bytes *details, const struct ca *ca, int64_t now);
-const char *vitals_word(enum vitals v); /* "ok", "degraded", "down" */
+/* What is wrong is added, and how many requests wait for approval. */
+void vitals_take(struct findings *f, const struct ca *ca, int64_t now);
 
 #endif

@@ -257,7 +257,7 @@ ok "a program that runs tells health" wait_for 20 \
 	grep -q "\"waiting\":${open}[,}]" "$T/run/health-simpleenroll"
 cgi health REQUEST_METHOD=GET REQUEST_URI=/health REMOTE_ADDR=127.0.0.1 \
 	</dev/null >/dev/null
-like "… and health tells" "$(cat "$T/body")" "^ok: approval: $open requests wait$"
+like "… and health tells" "$(cat "$T/body")" "^ok: approval-waiting: $open requests wait for approval$"
 stop TERM
 
 # ---- time

@@ -36,7 +36,7 @@ like "503 says when to look again" "$(header Retry-After)" '^[1-9]'
 is "strangers see one word" "$(wc -l <"$T/body")" 1
 health REMOTE_ADDR=127.0.0.1 >/dev/null
 like "the box itself sees why" "$(cat "$T/body")" \
-	'^down: simpleenroll: token: token-absent'
+	'^down: token-absent: simpleenroll: the program cannot use its token$'
 health REMOTE_ADDR=::1 >/dev/null
 like "by IPv6 too" "$(cat "$T/body")" token-absent
 health REMOTE_ADDR=192.0.2.1 HTTP_X_FORWARDED_FOR=127.0.0.1 >/dev/null
@@ -54,11 +54,11 @@ signs 1 ok ok ok ok 3
 is "requests that wait are no illness" "$(health) $(cat "$T/body")" "200 ok"
 health REMOTE_ADDR=127.0.0.1 >/dev/null
 is "the box itself sees how many" "$(cat "$T/body")" "ok
-ok: approval: 3 requests wait"
+ok: approval-waiting: 3 requests wait for approval"
 signs 1 ok ok ok ok 10000
 health REMOTE_ADDR=127.0.0.1 >/dev/null
 is "until there is no room for more" "$(cat "$T/body")" "degraded
-degraded: approval: 10000 requests wait, and no more are taken"
+degraded: approval-full: 10000 requests wait for approval, and no more are taken"
 signs 40 ok ok ok ok 3
 health REMOTE_ADDR=127.0.0.1 >/dev/null
 is "an old sign counts nothing" "$(cat "$T/body")" ok

@@ -155,7 +155,7 @@ is "one of two signing programs runs: degraded" "$(health)" "200
 degraded"
 is "the box itself is told which does not" \
 	"$(health REMOTE_ADDR=127.0.0.1 | tail -n 1)" \
-	"degraded: simplereenroll: is not running"
+	"degraded: program-silent: simplereenroll: the program is not running"
 mv "$T/run/health-simpleenroll" "$T/run/health-old"
 is "none runs: down" "$(health)" "503
 down"
