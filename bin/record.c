@@ -36,6 +36,8 @@ record_json(const struct record *r, int64_t now)
 	if (r->status != STORE_GOOD) {
 		json_str(j, "reason", store_reason_word(r->reason));
 		json_time(j, "revoked", r->revoked);
+		if (r->invalid != 0)
+			json_time(j, "invalid_since", r->invalid);
 	}
 	json_str(j, "subject", r->subject);
 	json_str(j, "san", r->san);

@@ -94,6 +94,8 @@ record_lines(struct bytes *out, const struct record *r)
 	if (r->status != STORE_GOOD) {
 		view_line(out, "Reason", store_reason_word(r->reason));
 		view_time(out, "Revoked", r->revoked);
+		if (r->invalid != 0)
+			view_time(out, "Invalid from", r->invalid);
 	}
 	view_line(out, "Subject", r->subject);
 	view_line(out, "SAN", r->san);

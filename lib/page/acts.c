@@ -1,12 +1,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ca/revoke.h"
 #include "lib/page/api.h"
 
 bool
 act_is(const char *act)
 {
-	return strcmp(act, "revoke") == 0 || strcmp(act, "hold") == 0;
+	return strcmp(act, "revoke") == 0 || strcmp(act, "hold") == 0 ||
+	       strcmp(act, "release") == 0;
 }
 
 bool
@@ -39,18 +41,27 @@ confirmed(const struct ask *ask, struct fail *why)
 }
 
 static int
-reason_take(
-    int *reason, const struct ask *ask, const char *act, struct fail *why)
+wish_of(struct revoke_wish *wish, const struct ask *ask, const char *act,
+    struct fail *why)
 {
 	const char *word = field_of(&ask->form, "reason");
 
-	*reason = strcmp(act, "hold") == 0
-	              ? REASON_HOLD
-	              : store_reason_of(word != NULL ? word : "unspecified");
-	if (*reason >= 0 && (*reason != REASON_HOLD || *act == 'h'))
+	*wish = (struct revoke_wish){0};
+	if (strcmp(act, "release") == 0) {
+		wish->release = true;
 		return 0;
-	return fail(why, FAIL_MALFORMED, "reason",
-	    "RFC 5280, 5.3.1: reason: there is no such reason to revoke");
+	}
+	if (strcmp(act, "hold") == 0) {
+		wish->reason = REASON_HOLD;
+		return 0;
+	}
+	if (revoke_reason(&wish->reason, word, why) != 0)
+		return -1;
+	/* A hold has a page and a question of its own. */
+	if (wish->reason == REASON_HOLD)
+		return fail(why, FAIL_MALFORMED, "reason",
+		    "RFC 5280, 5.3.1: reason: a hold is asked for by \"hold\"");
+	return 0;
 }
 
 /* Who, from where, by which certificate, why. */
@@ -73,24 +84,16 @@ int
 act_certificate(bool *changed, const struct ask *ask, const struct record *r,
     const char *act, struct fail *why)
 {
-	char client[2 * SHA256_LEN + 1], cert[2 * SHA256_LEN + 1];
-	struct audit entry = entry_of(ask, "revoke", client);
-	int reason;
+	char client[2 * SHA256_LEN + 1];
+	const struct audit entry = entry_of(ask, NULL, client);
+	struct revoke_wish wish;
 
 	*changed = false;
 	if (!act_is(act))
 		return no_such_act(why);
-	if (confirmed(ask, why) != 0 ||
-	    reason_take(&reason, ask, act, why) != 0)
+	if (confirmed(ask, why) != 0 || wish_of(&wish, ask, act, why) != 0)
 		return -1;
-	hex_write(cert, (struct span){r->sha256, SHA256_LEN}, false);
-	entry.subject = r->subject;
-	entry.serial = r->serial;
-	entry.cert_sha256 = cert;
-	entry.profile = r->profile;
-	entry.reason = store_reason_word(reason);
-	return store_revoke(ask->ca->store, changed, r->serial,
-	    (enum store_reason)reason, ask->now, &entry, why);
+	return revoke_act(changed, ask->ca, r, &wish, ask->now, &entry, why);
 }
 
 static int

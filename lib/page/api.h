@@ -29,9 +29,9 @@ MUST_CHECK int ask_record(
     struct record *r, const struct ask *ask, struct fail *why);
 
 /* acts.c: what somebody may do with a certificate, and doing it.  `act` is
- * "revoke" or "hold"; the form has "reason" and "note", and "confirm" has to
+ * "revoke", "hold" or "release"; the form has "reason" and "note", and "confirm" has to
  * be "yes" (or true).  FAIL_ABSENT "path": there is no such act;
- * FAIL_MALFORMED "confirm", "reason"; as store_revoke(). */
+ * FAIL_MALFORMED "confirm", "reason"; as revoke_act(). */
 bool act_is(const char *act);
 bool act_decides(const char *act);
 MUST_CHECK int act_certificate(bool *changed, const struct ask *ask,

@@ -126,6 +126,7 @@ pages_cert(struct ask *ask, struct sheet *sheet, struct fail *why)
 		v.events = events.n;
 		v.may_revoke = acts(ask) && r.status != STORE_REVOKED;
 		v.may_hold = acts(ask) && r.status == STORE_GOOD;
+		v.may_release = acts(ask) && r.status == STORE_HELD;
 		sheet->type = HTML;
 		render_cert(&sheet->body, &v);
 	}
@@ -298,6 +299,15 @@ see(struct sheet *sheet, const char *path, const char *id, const char *done)
 	return 0;
 }
 
+/* The word that the page shows then. */
+static const char *
+done_word(const char *act)
+{
+	if (strcmp(act, "release") == 0)
+		return "released";
+	return strcmp(act, "hold") == 0 ? "held" : "revoked";
+}
+
 int
 pages_cert_act(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
@@ -311,7 +321,7 @@ pages_cert_act(struct ask *ask, struct sheet *sheet, struct fail *why)
 	if (rc != 0)
 		return -1;
 	return see(sheet, "/inventory/certificates/", ask->segment[0],
-	    ask->segment[1][0] == 'h' ? "held" : "revoked");
+	    done_word(ask->segment[1]));
 }
 
 int
