@@ -2,9 +2,33 @@
 #include "bin/microca.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-#include "lib/ca/audit_verify.h"
+#include "lib/base/when.h"
+#include "lib/cloud/heads.h"
+
+/* ---- verify ---------------------------------------------------------------- */
+
+static void
+covered_say(const struct audit_report *r)
+{
+	char when[WHEN_LEN];
+
+	if (r->gaps > 0)
+		printf("%lld gaps are recorded: see microca audit list "
+		       "--event gap\n",
+		    (long long)r->gaps);
+	if (r->heads == 0) {
+		puts("no head covers them: see microca audit head");
+		return;
+	}
+	when_write(when, r->covered_at);
+	printf("%lld heads are good; the last one, of %s, covers %lld records, "
+	       "%lld came later\n",
+	    (long long)r->heads, when, (long long)r->covered,
+	    (long long)(r->records - r->covered));
+}
 
 static int
 report_say(const struct audit_report *r)
@@ -20,25 +44,107 @@ report_say(const struct audit_report *r)
 	printf("%lld records are good, %lld of them certificates; the last "
 	       "one's hash is %s\n",
 	    (long long)r->records, (long long)r->issued, hash);
+	covered_say(r);
 	return r->broken ? EXIT_DIFFERENCE : 0;
 }
+
+static int
+verify(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	const char *more = NULL;
+	const struct option_spec options[] = {
+	    {"heads", 0, OPTION_TEXT, &more, 0, 0, NULL},
+	};
+	struct audit_report report;
+	STACK_OF(X509) *signers = NULL;
+	struct heads *heads = NULL;
+	struct audit_marks marks;
+	struct ca *ca = NULL;
+	int rc = -1;
+
+	if (options_read(options, 1, &argc, &argv, why) != 0 ||
+	    operands_ok(argc, 0, 0, why) != 0)
+		return -1;
+	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
+	    heads_signers(&signers, ca->settings, why) == 0 &&
+	    heads_open(
+		&heads, ca->settings, &more, more != NULL, signers, why) == 0) {
+		marks = heads_marks(heads);
+		if (audit_verify(&report, ca->store, &marks, why) == 0)
+			rc = report_say(&report);
+	}
+	heads_close(heads);
+	sk_X509_pop_free(signers, X509_free);
+	ca_drop(ca);
+	return rc;
+}
+
+/* ---- heads ------------------------------------------------------------------- */
+
+static int
+head(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	struct checkpoint cp;
+	struct ca *ca = NULL;
+	bool added;
+	char *text;
+	int rc = -1;
+
+	if (options_read(NULL, 0, &argc, &argv, why) != 0 ||
+	    operands_ok(argc, 0, 0, why) != 0)
+		return -1;
+	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0 &&
+	    (rc = heads_make(&cp, &added, ca, when_now(), why)) == 0) {
+		text = checkpoint_write(cp.head, cp.signature);
+		puts(text);
+		heads_log(&cp);
+		free(text);
+		checkpoint_free(&cp);
+	}
+	ca_drop(ca);
+	return rc;
+}
+
+static int
+gap(struct tool *tool, int argc, char **argv, struct fail *why)
+{
+	struct ca *ca = NULL;
+	bool found = false;
+	int rc = -1;
+
+	if (options_read(NULL, 0, &argc, &argv, why) != 0 ||
+	    operands_ok(argc, 0, 0, why) != 0)
+		return -1;
+	if (tool_ca(&ca, tool, CA_STORE, why) == 0)
+		rc = heads_gap(&found, ca->settings, ca->store,
+		    tool->who->requester, when_now(), why);
+	if (rc == 0)
+		puts(found ? "the gap is recorded; heads begin anew"
+			   : "no head tells of more than is here");
+	ca_drop(ca);
+	return rc;
+}
+
+/* ---- acts ---------------------------------------------------------------------- */
+
+static const struct {
+	const char *name;
+	command_run *run;
+} acts[] = {
+    {"verify", verify},
+    {"head", head},
+    {"gap", gap},
+};
 
 int
 audit_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
-	struct audit_report report;
-	struct ca *ca = NULL;
-	int rc = -1;
-
-	if (options_read(NULL, 0, &argc, &argv, why) != 0 ||
-	    operands_ok(argc, 1, 1, why) != 0)
-		return -1;
-	if (strcmp(argv[0], "verify") != 0)
-		return fail(why, FAIL_CONFIG, "usage", "audit %s: no such act",
-		    argv[0]);
-	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
-	    audit_verify(&report, ca->store, NULL, why) == 0)
-		rc = report_say(&report);
-	ca_drop(ca);
-	return rc;
+	if (argc < 2)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "which act? See microca help audit");
+	for (size_t i = 0; i < sizeof(acts) / sizeof(acts[0]); i++)
+		if (strcmp(argv[1], acts[i].name) == 0)
+			return acts[i].run(tool, argc - 1, argv + 1, why);
+	return fail(
+	    why, FAIL_CONFIG, "usage", "audit %s: no such act", argv[1]);
 }

@@ -40,7 +40,11 @@ static const struct command commands[] = {
 	"revoke a certificate, effective at once"},
     {"ocsp", ocsp_run, "[--force] [--json]",
 	"certificates of the OCSP responder, renewed in time"},
-    {"audit", audit_run, "verify", "check the audit chain"},
+    {"audit", audit_run,
+	"verify [--heads FILE]\n"
+	"       microca [-c FILE] audit head\n"
+	"       microca [-c FILE] audit gap",
+	"check the audit chain, sign how far it has come"},
     {"crl", crl_run, "[--force] [--json]",
 	"publish revocation lists as far as they are due"},
     {"secret", secret_run,

@@ -207,8 +207,9 @@ static bool
 forgiven(const struct walk *w, const struct audit_mark *m)
 {
 	for (size_t i = 0; i < w->gaps; i++)
-		if (m->seq >= w->gap[i].from && m->seq <= w->gap[i].to &&
-		    m->time <= w->gap[i].time / 1000000)
+		if (m->time <= w->gap[i].time / 1000000 &&
+		    (m->back ||
+			(m->seq >= w->gap[i].from && m->seq <= w->gap[i].to)))
 			return true;
 	return false;
 }
@@ -218,16 +219,19 @@ forgiven(const struct walk *w, const struct audit_mark *m)
 static int
 mark_next(struct walk *w)
 {
-	struct audit_mark *m = &w->mark;
-	char text[480];
-
 	w->more = false;
-	if (w->marks == NULL)
-		return 0;
-	if (w->marks->next(w->marks->arg, m, &w->more, w->why) != 0)
+	if (w->marks != NULL &&
+	    w->marks->next(w->marks->arg, &w->mark, &w->more, w->why) != 0)
 		return failed(w);
-	if (!w->more || m->wrong[0] == '\0')
-		return 0;
+	return 0;
+}
+
+static int
+mark_wrong(struct walk *w)
+{
+	const struct audit_mark *m = &w->mark;
+	char text[640];
+
 	(void)snprintf(text, sizeof(text), "%s: %s", m->where, m->wrong);
 	return broken(w, m->lane, m->seq, text);
 }
@@ -247,7 +251,7 @@ static int
 mark_good(struct walk *w)
 {
 	struct audit_report *r = w->report;
-	char text[480];
+	char text[640];
 
 	if (w->mark.certificates >= 0 && w->mark.certificates != r->issued) {
 		(void)snprintf(text, sizeof(text),
@@ -265,45 +269,62 @@ mark_good(struct walk *w)
 static int
 marks_look(struct walk *w, int64_t seq, const uint8_t hash[SHA256_LEN])
 {
-	while (w->more && w->mark.seq <= seq) {
-		int rc = w->mark.seq == seq && w->mark.lane == 0 &&
-		                 memcmp(w->mark.hash, hash, SHA256_LEN) == 0
-		             ? mark_good(w)
-		             : mark_doubt(w);
+	int rc = 0;
 
-		if (rc != 0 || (rc = mark_next(w)) != 0)
-			return rc;
+	while (rc == 0 && w->more && w->mark.seq <= seq) {
+		const struct audit_mark *m = &w->mark;
+
+		if (m->wrong[0] != '\0' && !m->back)
+			rc = mark_wrong(w);
+		else if (!m->back && m->seq == seq && m->lane == 0 &&
+			 memcmp(m->hash, hash, SHA256_LEN) == 0)
+			rc = mark_good(w);
+		else
+			rc = mark_doubt(w);
+		if (rc == 0)
+			rc = mark_next(w);
 	}
-	return 0;
+	return rc;
+}
+
+static void
+doubt_tell(struct walk *w, const struct audit_mark *m)
+{
+	bool past = m->seq > w->report->records;
+	char when[WHEN_LEN], text[640];
+
+	when_write(when, m->time);
+	if (m->back)
+		(void)snprintf(text, sizeof(text),
+		    "%s: on %s the audit had gone back: %s", m->where, when,
+		    m->wrong);
+	else if (past)
+		(void)snprintf(text, sizeof(text),
+		    "it is not there: %s, a head of %s, tells of %lld "
+		    "records; they were cut off, or an older database was put "
+		    "back",
+		    m->where, when, (long long)m->seq);
+	else
+		(void)snprintf(text, sizeof(text),
+		    "it is not what was signed: %s, a head of %s, tells of "
+		    "another one; the chain was made anew, or an older "
+		    "database was put back",
+		    m->where, when);
+	(void)broken(w, m->lane, past ? w->report->records + 1 : m->seq, text);
 }
 
 /* The first head of something else than is here, unless a gap is known. */
 static void
 doubts_settle(struct walk *w)
 {
-	struct audit_report *r = w->report;
-	char when[WHEN_LEN], text[480];
+	const struct audit_report *r = w->report;
+	size_t i = 0;
 
-	for (size_t i = 0; i < w->doubts; i++) {
-		const struct audit_mark *m = &w->doubt[i];
-		bool past = m->seq > r->records;
-
-		if (forgiven(w, m))
-			continue;
-		if (r->broken && r->seq != 0 && r->seq <= m->seq)
-			return;
-		when_write(when, m->time);
-		(void)snprintf(text, sizeof(text),
-		    "%s: %s, a head of %s, tells of %s",
-		    past ? "it is not there" : "it is not what was signed",
-		    m->where, when,
-		    past ? "more records: they were cut off, or an older "
-			   "database was put back"
-			 : "another one: the chain was made anew, or an older "
-			   "database was put back");
-		(void)broken(w, m->lane, past ? r->records + 1 : m->seq, text);
-		return;
-	}
+	while (i < w->doubts && forgiven(w, &w->doubt[i]))
+		i++;
+	if (i < w->doubts &&
+	    !(r->broken && r->seq != 0 && r->seq <= w->doubt[i].seq))
+		doubt_tell(w, &w->doubt[i]);
 }
 
 /* ---- the walk ----------------------------------------------------------------------- */

@@ -26,7 +26,8 @@ struct audit_mark {
 	int64_t time;         /* Unix s */
 	int64_t certificates; /* that there were; -1: it does not tell */
 	char where[200];      /* file and line, for people */
-	char wrong[200];      /* what is wrong with it by itself; "": nothing */
+	char wrong[320];      /* what is wrong with it by itself; "": nothing */
+	bool back; /* it is that the audit was seen to have gone back */
 };
 /* Where they come from: rising by `seq`; `more` false: none is left. */
 struct audit_marks {
@@ -43,7 +44,7 @@ struct audit_report {
 	int64_t covered_at; /* … and its time, Unix s; 0: no head */
 	bool broken;
 	int64_t lane, seq; /* the first broken record; 0: none is there */
-	char text[480];    /* what is wrong with it */
+	char text[640];    /* what is wrong with it */
 };
 
 /* 0: looked at to the end or to the first broken record, `report` tells.

@@ -17,6 +17,8 @@ checkpoint_head(const struct checkpoint *cp)
 
 	json_str(j, "edge", cp->edge);
 	json_time(j, "time", cp->time);
+	if (cp->certificates > 0)
+		json_int(j, "certificates", cp->certificates);
 	for (size_t i = 0; i < cp->n; i++) {
 		struct json *lane = json_new_object();
 
@@ -91,6 +93,7 @@ head_take(struct checkpoint *cp, struct fail *why)
 	edge = json_str_of(j, "edge");
 	time = json_str_of(j, "time");
 	lanes = json_of(j, "lanes");
+	cp->certificates = json_int_of(j, "certificates", 0);
 	if (edge == NULL || !conf_is_name(edge))
 		rc = not_ours(why, "edge");
 	else if (time == NULL || strlen(time) != WHEN_LEN - 1 ||

@@ -6,7 +6,7 @@
  *
  * TEXT is the compact JSON that is signed, octet by octet:
  *
- *	{"edge":"plant-7-a","time":"2026-11-23T15:00:00Z",
+ *	{"edge":"plant-7-a","time":"2026-11-23T15:00:00Z","certificates":12,
  *	 "lanes":[{"lane":0,"seq":41,"hash":"64 lower hex"}]}
  *
  * JWS is a signature by the CA's key with the payload left out (detached.h).
@@ -33,6 +33,7 @@ struct checkpoint_lane {
 struct checkpoint {
 	char *edge;
 	int64_t time;
+	int64_t certificates; /* ever issued by then; 0: not told */
 	struct checkpoint_lane lane[CHECKPOINT_LANES]; /* by number, rising */
 	size_t n;
 	char *head;      /* the text as it came */

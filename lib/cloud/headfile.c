@@ -211,3 +211,30 @@ headfile_add(bool *added, const char *state, const struct checkpoint *cp,
 	free(folder);
 	return rc;
 }
+
+int
+headfile_last(struct checkpoint *cp, bool *found, const char *state,
+    const char *edge, struct fail *why)
+{
+	char *folder = file_path(state, "heads");
+	char *path = file_path(folder, edge);
+	struct last last = {0};
+	int fd = open(path, O_RDONLY | O_CLOEXEC), rc = 0;
+
+	*found = false;
+	if (fd >= 0)
+		rc = last_read(&last, fd, path, why);
+	else if (errno != ENOENT)
+		rc = broken(why, path, "open");
+	if (rc == 0 && last.have) {
+		*cp = last.accepted;
+		memset(&last.accepted, 0, sizeof(last.accepted));
+		*found = true;
+	}
+	last_free(&last);
+	if (fd >= 0)
+		(void)close(fd);
+	free(path);
+	free(folder);
+	return rc;
+}

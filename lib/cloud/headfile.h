@@ -21,4 +21,8 @@
 MUST_CHECK int headfile_add(bool *added, const char *state,
     const struct checkpoint *cp, bool verified, int64_t now, struct fail *why);
 
+/* The last one that was accepted, checkpoint_free(); `found` false: none. */
+MUST_CHECK int headfile_last(struct checkpoint *cp, bool *found,
+    const char *state, const char *edge, struct fail *why);
+
 #endif

@@ -130,8 +130,8 @@ store_trail_since(
 }
 
 int
-store_trail_find(
-    struct store *store, char **record, int64_t seq, struct fail *why)
+store_trail_find(struct store *store, char **record, uint8_t hash[SHA256_LEN],
+    int64_t seq, struct fail *why)
 {
 	const enum sql q = SQL_AUDIT_LIST;
 	struct conn *c;
@@ -144,8 +144,10 @@ store_trail_find(
 	rc = db_query(c, q, &row,
 	    VALUES(value_number(LANE), value_number(seq - 1), value_number(1)),
 	    why);
-	if (rc == 0 && row && db_number(c, q, 1) == seq)
+	if (rc == 0 && row && db_number(c, q, 1) == seq) {
 		*record = str_dup(db_text(c, q, 2));
+		hash_read(hash, c, q, 3);
+	}
 	db_rollback(c);
 	if (rc == 0 && *record != NULL && (rc = db_sync(store->db, why)) != 0) {
 		free(*record);

@@ -29,9 +29,9 @@ MUST_CHECK int store_trail_before(
 /* The number before the first row at `when` (Unix us) or later. */
 MUST_CHECK int store_trail_since(
     struct store *store, int64_t *before, int64_t when, struct fail *why);
-/* Record number `seq`; NULL: there is none.  The caller frees. */
-MUST_CHECK int store_trail_find(
-    struct store *store, char **record, int64_t seq, struct fail *why);
+/* Record number `seq`, and its hash; NULL: there is none.  The caller frees. */
+MUST_CHECK int store_trail_find(struct store *store, char **record,
+    uint8_t hash[SHA256_LEN], int64_t seq, struct fail *why);
 
 /* How far it has come, in one moment. */
 struct trail_end {

@@ -1,0 +1,165 @@
+#include "lib/cloud/heads.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/file.h"
+#include "lib/base/log.h"
+#include "lib/base/when.h"
+#include "lib/cloud/connector.h"
+#include "lib/cloud/detached.h"
+#include "lib/cloud/headfile.h"
+#include "lib/store/trail.h"
+
+#define TOKEN_WAIT 20.0 /* s */
+
+void
+heads_log(const struct checkpoint *cp)
+{
+	char *text = checkpoint_write(cp->head, cp->signature);
+	char *line = str_fmt("audit head %s", text);
+
+	log_syslog(line);
+	free(line);
+	free(text);
+}
+
+/* ---- one more ------------------------------------------------------------------ */
+
+static bool
+is_same(const struct checkpoint *cp, const struct trail_end *end)
+{
+	char hash[2 * SHA256_LEN + 1];
+
+	hex_write(hash, (struct span){end->hash, SHA256_LEN}, false);
+	return cp->n == 1 && cp->lane[0].seq == end->seq &&
+	       strcmp(cp->lane[0].hash, hash) == 0;
+}
+
+static int
+key_wait(struct signer *signer, struct fail *why)
+{
+	if (signer->key != NULL)
+		return key_ready(signer->key, TOKEN_WAIT, why);
+	*why = signer->why;
+	return -1;
+}
+
+static int
+sign(struct checkpoint *cp, struct ca *ca, int64_t now, struct fail *why)
+{
+	struct signer *signer;
+	EVP_PKEY *public = NULL, *lent = NULL;
+	int rc = -1;
+
+	if (ca_signer(&signer, ca, now, why) == 0 &&
+	    key_wait(signer, why) == 0 &&
+	    ca_key_ok(&public, ca, signer, why) == 0 &&
+	    key_lend(&lent, signer->key, why) == 0)
+		rc = detached_sign(&cp->signature, span_str(cp->head), lent,
+		    signer->issuer->authority->issuer, why);
+	if (rc != 0 && lent != NULL) {
+		struct fail token = {0};
+
+		if (key_lent_state(lent, &token) != 0)
+			*why = token;
+	}
+	EVP_PKEY_free(lent);
+	EVP_PKEY_free(public);
+	return rc;
+}
+
+static void
+fill(struct checkpoint *cp, const struct settings *settings,
+    const struct trail_end *end, int64_t now)
+{
+	memset(cp, 0, sizeof(*cp));
+	cp->edge = str_dup(heads_edge(settings));
+	cp->time = now;
+	cp->certificates = end->certificates;
+	cp->n = 1;
+	cp->lane[0].seq = end->seq;
+	hex_write(
+	    cp->lane[0].hash, (struct span){end->hash, SHA256_LEN}, false);
+	cp->head = checkpoint_head(cp);
+}
+
+int
+heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
+    struct fail *why)
+{
+	struct trail_end end;
+	bool found;
+
+	*added = false;
+	if (heads_last(cp, &found, ca->settings, why) != 0)
+		return -1;
+	if (store_trail_end(ca->store, &end, why) != 0) {
+		if (found)
+			checkpoint_free(cp);
+		return -1;
+	}
+	if (found && is_same(cp, &end))
+		return 0;
+	if (found)
+		checkpoint_free(cp);
+	fill(cp, ca->settings, &end, now);
+	if (sign(cp, ca, now, why) == 0 &&
+	    headfile_add(added, ca->settings->state, cp, true, now, why) == 0)
+		return 0;
+	checkpoint_free(cp);
+	return -1;
+}
+
+/* ---- the connector --------------------------------------------------------------- */
+
+#define TOLD "head-told" /* what it was told last */
+
+static bool
+was_told(const char *path, const char *text)
+{
+	struct bytes told = {0};
+	struct fail ignored = {0};
+	bool same = file_read(&told, path, CHECKPOINT_MAX, &ignored) == 0 &&
+	            span_equal(span_of(&told), span_str(text));
+
+	bytes_free(&told);
+	return same;
+}
+
+static int
+tell(const struct settings *settings, const char *path, const char *text,
+    struct fail *why)
+{
+	const struct key_place place = settings_key_place(settings);
+	struct connector *connector = NULL;
+	int rc = connector_open(&connector, &settings->cloud, &place, why);
+
+	if (rc == 0)
+		rc = connector_head(connector, text, why);
+	connector_close(connector);
+	return rc == 0 ? file_write(path, span_str(text), 0600, why) : rc;
+}
+
+int
+heads_tell(const struct settings *settings, struct fail *why)
+{
+	struct checkpoint cp;
+	char *path, *text;
+	bool found;
+	int rc;
+
+	if (settings->cloud.mode != CLOUD_CONNECTOR)
+		return 0;
+	if ((rc = heads_last(&cp, &found, settings, why)) != 0 || !found)
+		return rc;
+	path = file_path(settings->state, TOLD);
+	text = checkpoint_write(cp.head, cp.signature);
+	if (!was_told(path, text))
+		rc = tell(settings, path, text, why);
+	free(text);
+	free(path);
+	checkpoint_free(&cp);
+	return rc;
+}
