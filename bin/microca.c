@@ -36,8 +36,20 @@ static const struct command commands[] = {
 	"issue a certificate from a request in a file"},
     {"proof", proof_run, "[--hours N] [-o FILE] CODE",
 	"issue what Azure asks for to register the intermediate"},
-    {"revoke", revoke_run, "[--reason WORD] [--text TEXT] SERIAL",
-	"revoke a certificate, effective at once"},
+    {"revoke", revoke_run,
+	"[--reason WORD] [--time TIME] [--text TEXT] "
+	"SERIAL|FINGERPRINT...\n"
+	"       microca [-c FILE] revoke [--reason WORD] [--time TIME] "
+	"[--text TEXT]\n"
+	"           [--max N] [--dry-run | --yes] [--subject PATTERN]\n"
+	"           [--profile P] [--endpoint E]",
+	"revoke certificates or put them on hold, effective at once"},
+    {"release", release_run,
+	"[--text TEXT] SERIAL|FINGERPRINT...\n"
+	"       microca [-c FILE] release [--text TEXT] [--max N]\n"
+	"           [--dry-run | --yes] [--subject PATTERN] [--profile P] "
+	"[--endpoint E]",
+	"end a hold: the certificate is good again"},
     {"ocsp", ocsp_run, "[--force] [--json]",
 	"certificates of the OCSP responder, renewed in time"},
     {"audit", audit_run,

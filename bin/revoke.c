@@ -166,12 +166,14 @@ by_pattern(const struct tool *tool, struct ca *ca, const struct order *o,
 static int
 words_read(struct order *o, struct fail *why)
 {
-	if (revoke_reason(&o->wish.reason, o->reason, why) != 0 ||
-	    (o->time != NULL &&
-		when_read(&o->wish.invalid, o->time, why) != 0)) {
+	if (revoke_reason(&o->wish.reason, o->reason, why) != 0) {
 		why->kind = FAIL_CONFIG;
 		return -1;
 	}
+	if (o->time != NULL && when_read(&o->wish.invalid, o->time, why) != 0)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "--time: \"%s\" is not a time like 2026-01-31T12:00:00Z",
+		    o->time);
 	return 0;
 }
 
