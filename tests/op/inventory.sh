@@ -216,6 +216,20 @@ is "its history has it" "$(look bob "$C/$one/history") $(jq -r \
 	'[.events[].record.event] | join(" ")' "$T/body")" "200 issue revoke"
 is "they are found" "$(found state=revoked) $(found state=held)" \
 	"CN=pump-1 CN=pump-2"
+is "a hold ends" "$(act ada "$C/$(finger pump2)/release" \
+	'confirm=yes&note=found') $(jq .changed "$T/body")" "200 true"
+is "… once" "$(act ada "$C/$(finger pump2)/release" confirm=yes) \
+$(jq .changed "$T/body")" "200 false"
+is "… and it is good" "$(look bob "$C/$(finger pump2)") \
+$(jq -r .state "$T/body")" "200 good"
+look bob "$C/$(finger pump2)/history" >/dev/null
+is "… its history has both" "$(jq -r '[.events[].record |
+	.event + ":" + (.text // "")] | join(" ")' "$T/body")" \
+	"issue: revoke:lost? release:found"
+is "what is revoked is not released" "$(act ada "$C/$one/release" \
+	confirm=yes) $(code)" "403 revoked"
+is "… nor by a viewer" "$(act bob "$C/$one/release" confirm=yes) $(code)" \
+	"403 operator-role"
 is "no such act" "$(act ada "$C/$one/forget" "$yes") $(code)" "404 path"
 
 # ---- as FastCGI, streamed
