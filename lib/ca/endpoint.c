@@ -11,6 +11,7 @@ const char *const operation_names[] = {"cacerts", "csrattrs", "simpleenroll",
     "simplereenroll", "serverkeygen", NULL};
 
 const char *const frontend_words[] = {
+    [FRONTEND_ANY] = "any",
     [FRONTEND_LIGHTTPD] = "lighttpd",
     [FRONTEND_APACHE] = "apache",
     [FRONTEND_NGINX] = "nginx",
@@ -23,6 +24,7 @@ static const struct {
 	const char *variable;
 	enum cert_form form;
 } frontends[] = {
+    [FRONTEND_ANY] = {"SSL_CLIENT_CERT", CERT_PEM},
     [FRONTEND_LIGHTTPD] = {"SSL_CLIENT_CERT", CERT_PEM},
     [FRONTEND_APACHE] = {"SSL_CLIENT_CERT", CERT_PEM},
     [FRONTEND_NGINX] = {"SSL_CLIENT_CERT", CERT_PEM_ESCAPED},
@@ -45,6 +47,15 @@ const char *
 frontend_word(int frontend)
 {
 	return frontend_words[frontend];
+}
+
+int
+frontend_find(const char *word)
+{
+	for (int i = 0; frontend_words[i] != NULL; i++)
+		if (strcmp(frontend_words[i], word) == 0)
+			return i;
+	return -1;
 }
 
 void

@@ -15,8 +15,9 @@
 #include "lib/key/key.h"
 
 /* What the front end sets; names of the variables per frontend in
- * endpoint.c's table. */
+ * endpoint.c's table.  Any: it says in MICROCA_FRONTEND which one it is. */
 enum frontend {
+	FRONTEND_ANY,
 	FRONTEND_LIGHTTPD,
 	FRONTEND_APACHE,
 	FRONTEND_NGINX,
@@ -130,6 +131,7 @@ bool endpoint_operation(const struct endpoint *e, const char *operation);
 const char *frontend_cert_variable(int frontend);
 int frontend_cert_form(int frontend); /* enum cert_form */
 const char *frontend_word(int frontend);
+int frontend_find(const char *word); /* -1: none of these */
 
 /* Files the programs share; the caller frees the path. */
 char *settings_issuer_path(const struct settings *s);  /* state/issuer.pem */

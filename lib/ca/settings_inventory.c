@@ -113,7 +113,7 @@ static const struct conf_key inventory_keys[] = {
 	.type = CONF_WORD,
 	AT(frontend),
 	.words = frontend_words,
-	.fallback = "\"lighttpd\"",
+	.fallback = "\"any\"",
 	.text = "the web server before it"},
     {.name = "operators",
 	.type = CONF_LIST,

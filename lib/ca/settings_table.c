@@ -124,7 +124,7 @@ static const struct conf_key endpoint_keys[] = {
 	.type = CONF_WORD,
 	AT(frontend),
 	.words = frontend_words,
-	.fallback = "\"lighttpd\"",
+	.fallback = "\"any\"",
 	.text = "the web server before it"},
     {.name = "auth",
 	.type = CONF_WORD,

@@ -163,7 +163,7 @@ static const struct conf_key edges_keys[] = {
 	.type = CONF_WORD,
 	AT(frontend),
 	.words = frontend_words,
-	.fallback = "\"lighttpd\"",
+	.fallback = "\"any\"",
 	.text = "the web server before it"},
     {.name = "hubs",
 	.type = CONF_LIST,

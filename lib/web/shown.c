@@ -46,6 +46,27 @@ verify_strange(const char *verify, bool cert, struct fail *why)
 	    cert ? "a" : "no", verify != NULL ? verify : "not set");
 }
 
+/* Set by the web server's configuration, as MICROCA_ENDPOINT is: a client's
+ * headers arrive as HTTP_... alone. */
+static int
+frontend_of(int *frontend, char *const *env, struct fail *why)
+{
+	bool twice = false;
+	const char *word = env_find(env, "MICROCA_FRONTEND", &twice);
+	int said = word != NULL ? frontend_find(word) : FRONTEND_LIGHTTPD;
+
+	if (*frontend != FRONTEND_ANY && (word == NULL || said == *frontend))
+		return 0;
+	if (*frontend == FRONTEND_ANY && said > FRONTEND_ANY && !twice) {
+		*frontend = said;
+		return 0;
+	}
+	fail(why, FAIL_CONFIG, "config",
+	    "the web server's configuration does not fit this program");
+	return fail_cause(why, "MICROCA_FRONTEND is %s, frontend is %s", word,
+	    frontend_word(*frontend));
+}
+
 int
 shown_read(struct bytes *der, int frontend, bool hidden, char *const *env,
     struct fail *why)
@@ -53,6 +74,8 @@ shown_read(struct bytes *der, int frontend, bool hidden, char *const *env,
 	bool twice = false, again = false;
 	const char *text, *verify;
 
+	if (frontend_of(&frontend, env, why) != 0)
+		return -1;
 	text = env_find(env, frontend_cert_variable(frontend), &twice);
 	verify = env_find(env, "SSL_CLIENT_VERIFY", &again);
 	if (twice || again)

@@ -9,11 +9,12 @@
 
 /*
  * The client certificate (DER, appended), in the variable and form that the
- * front end (enum frontend) is known to use; nothing is added when none was
+ * front end (enum frontend) is known to use, or the one that MICROCA_FRONTEND
+ * names where it may be any; nothing is added when none was
  * shown, or with `hidden` when the web server refused it.  Whether it is worth
  * anything is for others to say; here the web server's statements have to agree
- * with each other.  FAIL_DENIED "auth-config", "client-expired",
- * "client-notyet", "client-untrusted".
+ * with each other.  FAIL_CONFIG "config"; FAIL_DENIED "auth-config",
+ * "client-expired", "client-notyet", "client-untrusted".
  */
 MUST_CHECK int shown_read(struct bytes *der, int frontend, bool hidden,
     char *const *env, struct fail *why);

@@ -297,7 +297,7 @@ what_is_not_said_has_its_default(void **state)
 	assert_null(s->ca.module);
 	assert_null(s->httpd.module_folder);
 	assert_int_equal(s->httpd.health_port, 8080);
-	assert_int_equal(e->frontend, FRONTEND_LIGHTTPD);
+	assert_int_equal(e->frontend, FRONTEND_ANY);
 	assert_int_equal(e->auth, AUTH_CERTIFICATE);
 	assert_int_equal(e->allow.n, 0);
 	assert_false(e->lenient);
@@ -375,7 +375,7 @@ a_mistake_is_refused_with_its_line(void **state)
 		"\"simplereenroll\""},
 	    {EP(DEVICE "frontend = \"iis\";"),
 		":3: key 'endpoints[0].frontend': unknown word; allowed: "
-		"\"lighttpd\", \"apache\", \"nginx\", \"caddy\""},
+		"\"any\", \"lighttpd\", \"apache\", \"nginx\", \"caddy\""},
 	    {EP(DEVICE "auth = \"none\";"),
 		":3: endpoint 'device': RFC 7030, 3.7: auth \"none\""},
 	    {EP(DEVICE "auth = \"none\"; operations = (\"simplereenroll\");"),
@@ -553,6 +553,7 @@ each_front_end_has_its_form_of_certificate(void **state)
 		int frontend, form;
 		const char *word;
 	} rows[] = {
+	    {FRONTEND_ANY, CERT_PEM, "any"},
 	    {FRONTEND_LIGHTTPD, CERT_PEM, "lighttpd"},
 	    {FRONTEND_APACHE, CERT_PEM, "apache"},
 	    {FRONTEND_NGINX, CERT_PEM_ESCAPED, "nginx"},
