@@ -57,6 +57,11 @@ static const struct command commands[] = {
 	"       microca [-c FILE] audit head\n"
 	"       microca [-c FILE] audit gap",
 	"check the audit chain, sign how far it has come"},
+    {"backup", backup_run,
+	"[--keep N] [--json] (FOLDER | FILE | -)\n"
+	"       microca [-c FILE] backup --verify [--sha256 HEX] [--work "
+	"FOLDER] [--json] FILE",
+	"all of the CA but its keys in one file; or check one"},
     {"crl", crl_run, "[--force] [--json]",
 	"publish revocation lists as far as they are due"},
     {"secret", secret_run,

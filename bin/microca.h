@@ -8,6 +8,8 @@
 #ifndef MICROCA_MICROCA_H
 #define MICROCA_MICROCA_H
 
+#include <stdio.h>
+
 #include "lib/ca/ca.h"
 #include "lib/ca/identity.h"
 
@@ -35,10 +37,10 @@ struct command {
 	const char *help;  /* one line */
 };
 
-command_run approve_run, audit_run, check_run, cloud_run, crl_run, csr_run,
-    deny_run, forecast_run, httpd_run, import_run, init_run, install_run,
-    issue_run, issuers_run, list_run, ocsp_run, pending_run, proof_run,
-    release_run, revoke_run, secret_run, show_run;
+command_run approve_run, audit_run, backup_run, check_run, cloud_run, crl_run,
+    csr_run, deny_run, forecast_run, httpd_run, import_run, init_run,
+    install_run, issue_run, issuers_run, list_run, ocsp_run, pending_run,
+    proof_run, release_run, revoke_run, secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -150,6 +152,17 @@ MUST_CHECK int own_install(struct tool *tool, const char *name,
 
 /* ---- cloud_reconcile.c ---- */
 command_run cloud_reconcile;
+
+/* ---- backup.c ---- */
+struct archive;
+/* "-" is standard input.  FAIL_ABSENT "file". */
+MUST_CHECK int archive_open(int *fd, const char *path, struct fail *why);
+/* Is it the one whose manifest has that SHA-256 (NULL: any)?  FAIL_CONFLICT
+ * "archive". */
+MUST_CHECK int archive_is(
+    const struct archive *a, const char *sha256, struct fail *why);
+/* What is in it and what is not, for people. */
+void archive_say(FILE *to, const struct archive *a, const char *path);
 
 /* ---- record.c: what `list` and `show` say of a certificate ---- */
 /* "good", "expired", "revoked", "held" at `now`; static. */

@@ -15,7 +15,8 @@
  * any reading; FAIL_BUSY "disk-full"; FAIL_BROKEN "file". */
 MUST_CHECK int store_copy(
     struct store *store, const char *path, struct fail *why);
-/* Every page and index is looked at.  FAIL_BUSY "db-corrupt". */
+/* Every page and index is looked at, and there are those tables and indexes
+ * alone that belong there.  FAIL_BUSY "db-corrupt". */
 MUST_CHECK int store_whole(struct store *store, struct fail *why);
 /* Octets that a copy takes now. */
 MUST_CHECK int store_size(

@@ -17,6 +17,13 @@
 #define LOCK_LEN 512
 #define LOCK_WAIT 10.0 /* s */
 
+/* The schema as one text; statistics that somebody made do no harm. */
+#define SCHEMA                                                                 \
+	"SELECT group_concat(type || ' ' || name || ' ' || tbl_name || ' ' ||" \
+	" coalesce(sql, ''), char(10)) FROM (SELECT * FROM sqlite_schema"      \
+	" WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\' ORDER BY type, "    \
+	"name)"
+
 /* ---- the copy ------------------------------------------------------------------ */
 
 static int
@@ -123,13 +130,53 @@ one_ask(
 	return rc;
 }
 
+/* What the schema should be: as a new database gets it. */
+static int
+schema_made(struct bytes *out, struct sqlite_db *db, struct fail *why)
+{
+	struct sqlite_conn c = {.db = db};
+	int rc = sqlite3_open_v2(":memory:", &c.handle,
+	    SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+
+	rc = rc == SQLITE_OK ? 0 : sqlite_fail(&c, rc, "a schema", why);
+	for (int v = 0; rc == 0 && v < SQL_VERSION; v++)
+		for (const char *const *s = sql_schema[v];
+		     rc == 0 && *s != NULL; s++)
+			rc = sqlite_exec(&c, *s, why);
+	if (rc == 0)
+		rc = sqlite_ask(out, &c, SCHEMA, why);
+	(void)sqlite3_close(c.handle);
+	return rc;
+}
+
+/* A trigger or view in the database of others would have its own will. */
+static int
+schema_check(struct sqlite_db *db, struct fail *why)
+{
+	struct bytes is = {0}, should = {0};
+	int rc = one_ask(&is, db, SCHEMA, why);
+
+	if (rc == 0)
+		rc = schema_made(&should, db, why);
+	if (rc == 0 && !span_equal(span_of(&is), span_of(&should)))
+		rc = fail(why, FAIL_BUSY, "db-corrupt",
+		    "the database has tables, indexes or triggers that are not "
+		    "ours");
+	bytes_free(&is);
+	bytes_free(&should);
+	return rc;
+}
+
 int
 sqlite_whole(struct db *base, struct fail *why)
 {
 	struct sqlite_db *db = (struct sqlite_db *)base;
 	struct bytes verdict = {0};
-	int rc = one_ask(&verdict, db, "PRAGMA integrity_check(1)", why);
+	int rc;
 
+	if (schema_check(db, why) != 0)
+		return -1;
+	rc = one_ask(&verdict, db, "PRAGMA integrity_check(1)", why);
 	if (rc == 0 && strcmp((const char *)verdict.data, "ok") != 0) {
 		(void)fail(
 		    why, FAIL_BUSY, "db-corrupt", "the database is damaged");
