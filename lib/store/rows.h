@@ -44,6 +44,10 @@ MUST_CHECK int revoke_rows(struct conn *c, const struct record *r,
     const struct store_revocation *revocation, const struct audit *entry,
     struct fail *why);
 
+/* replaced.c: number `id` renews; what it renewed is to be looked at. */
+MUST_CHECK int replaced_add(struct conn *c, const struct store_rules *rules,
+    int64_t id, struct fail *why);
+
 /* secret.c: is rules->secret still open?  FAIL_ANONYMOUS "auth".  And: the
  * certificate `r` used it up. */
 MUST_CHECK int secret_judge(

@@ -178,6 +178,14 @@ static const char *const version_4[] = {
     " (issuer, id, serial, revoked, reason, status, not_after, invalid)"
     " WHERE status <> 0",
 
+    /* Renewals whose old certificate is to be revoked: when to look. */
+    "CREATE TABLE replaced ("
+    " successor INTEGER PRIMARY KEY," /* certificate.id, as the next */
+    " certificate INTEGER NOT NULL,"
+    " due INTEGER NOT NULL) STRICT", /* Unix s */
+
+    "CREATE INDEX replaced_due ON replaced (due)",
+
     "UPDATE meta SET value = '4' WHERE name = 'schema'",
     NULL,
 };
@@ -238,6 +246,7 @@ const char *const sql_text[SQL_COUNT] = {
 			" ORDER BY id DESC LIMIT 1",
     [SQL_CERT_SERIAL] = "SELECT " COLUMNS " FROM certificate"
 			" WHERE serial = $1 ORDER BY id DESC LIMIT 1",
+    [SQL_CERT_ID] = "SELECT " COLUMNS " FROM certificate WHERE id = $1",
     [SQL_CERT_STANDING] =
 	"SELECT status, reason, revoked, not_after FROM certificate"
 	" WHERE serial = $1 AND issuer = $2 LIMIT 1",
@@ -467,6 +476,21 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_PENDING_DUE] = "SELECT " PENDING " FROM pending WHERE state = $1"
 			" AND expires <= $2 ORDER BY expires LIMIT $3",
     [SQL_PENDING_DELETE] = "DELETE FROM pending WHERE id = $1",
+
+    /* At the old one's end there is nothing left to revoke. */
+    [SQL_REPLACED_INSERT] =
+	"INSERT INTO replaced (successor, certificate, due)"
+	" SELECT $1, id,"
+	" CASE WHEN not_after < $2 THEN not_after + 1 ELSE $2 END"
+	" FROM certificate"
+	" WHERE sha256_head = $3 AND sha256 = $4 ORDER BY id DESC LIMIT 1",
+    [SQL_REPLACED_DUE] = "SELECT due, successor, certificate FROM replaced"
+			 " WHERE (due, successor) > ($1, $2) AND due <= $3"
+			 " ORDER BY due, successor LIMIT $4",
+    [SQL_REPLACED_FIND] = "SELECT due FROM replaced WHERE successor = $1",
+    [SQL_REPLACED_SOONER] = "UPDATE replaced SET due = $1"
+			    " WHERE successor = $2",
+    [SQL_REPLACED_DROP] = "DELETE FROM replaced WHERE successor = $1",
 
     [SQL_SECRET_LAST] = "SELECT id FROM secret ORDER BY id DESC LIMIT 1",
     [SQL_SECRET_HASH] = "SELECT " SECRET " FROM secret WHERE hash = $1",

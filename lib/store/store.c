@@ -176,6 +176,7 @@ issue_rows(struct conn *c, struct bytes *again, const struct record *r,
 	text = audit_text(entry, now_us);
 	if (judge_issue(&id, c, r, rules, why) == 0 &&
 	    record_insert(c, r, id, why) == 0 &&
+	    replaced_add(c, rules, id, why) == 0 &&
 	    secret_use(c, r, rules, why) == 0 &&
 	    pending_use(c, approved, r, rules, why) == 0 &&
 	    audit_add(c, entry, text, now_us, why) == 0)

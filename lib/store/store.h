@@ -85,7 +85,10 @@ struct store_rules {
 	bool key_shared;       /* … for another of its names? */
 	const uint8_t *renews; /* SHA-256 of the certificate renewed, or NULL */
 	const uint8_t
-	    *client;    /* of the own one shown, renewed or not; or NULL */
+	    *client; /* of the own one shown, renewed or not; or NULL */
+	/* Unix s: when `renews` is to be looked at, to be revoked as replaced
+	 * (replaced.h), its end at the latest; 0: not at all */
+	int64_t replaced;
 	int64_t secret; /* id of the one-time secret shown: used up; 0: none */
 	bool approval;  /* only what was approved of (pending.h) */
 	int64_t approval_keep;  /* s that it is remembered then */
