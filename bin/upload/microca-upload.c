@@ -11,7 +11,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/base/when.h"
+#include "lib/ca/issuers_folder.h"
 #include "lib/cloud/drain.h"
+#include "lib/cloud/heads.h"
+#include "lib/store/trail.h"
 
 struct wish {
 	const char *conf;
@@ -119,9 +123,69 @@ exit_of(const struct drain_report *r)
 	}
 }
 
+/* Nothing is signed, and no token opened, when nothing was recorded, or nobody
+ * can sign yet. */
 static int
-run(int *status, const struct tool *tool, const struct wish *wish,
-    struct fail *why)
+head_due(
+    bool *due, const struct settings *s, struct store *store, struct fail *why)
+{
+	struct issuers *present;
+	struct checkpoint cp;
+	struct trail_end end;
+	bool found;
+
+	if (issuers_present(&present, s, why) != 0)
+		return -1;
+	issuers_free(present);
+	if (present == NULL)
+		return 0;
+	if (store_trail_end(store, &end, why) != 0 ||
+	    heads_last(&cp, &found, s, why) != 0)
+		return -1;
+	*due = !heads_is_at(found ? &cp : NULL, &end);
+	if (found)
+		checkpoint_free(&cp);
+	return 0;
+}
+
+static int
+head_make(struct tool *tool, struct fail *why)
+{
+	struct checkpoint cp;
+	struct ca *ca = NULL;
+	bool added;
+	int rc = -1;
+
+	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0 &&
+	    (rc = heads_make(&cp, &added, ca, when_now(), why)) == 0) {
+		if (added)
+			heads_log(&cp);
+		checkpoint_free(&cp);
+	}
+	ca_drop(ca);
+	return rc;
+}
+
+/* The audit's head goes with every run.  One that has to wait does not undo what
+ * the run did; one that is not taken says that the audit is not what it was. */
+static void
+head(int *status, struct tool *tool, struct store *store)
+{
+	struct fail why = {0};
+	bool due = false;
+
+	if (head_due(&due, tool->settings, store, &why) == 0 &&
+	    (!due || head_make(tool, &why) == 0) &&
+	    heads_tell(tool->settings, &why) == 0)
+		return;
+	log_fail("the audit's head", &why);
+	if (*status == 0 && why.reason != NULL &&
+	    strncmp(why.reason, "head-", 5) == 0)
+		*status = EXIT_DIFFERENCE;
+}
+
+static int
+run(int *status, struct tool *tool, const struct wish *wish, struct fail *why)
 {
 	const struct settings *s = tool->settings;
 	bool watched = !wish->quiet && isatty(STDERR_FILENO) == 1;
@@ -137,6 +201,10 @@ run(int *status, const struct tool *tool, const struct wish *wish,
 	if (store_open(&store, s->store, false, 2, s->disk_reserve, why) != 0)
 		return -1;
 	rc = drain_run(&report, s, store, &options, why);
+	if (rc == 0) {
+		*status = exit_of(&report);
+		head(status, tool, store);
+	}
 	store_free(store);
 	if (rc != 0)
 		return -1;
@@ -144,7 +212,6 @@ run(int *status, const struct tool *tool, const struct wish *wish,
 		fputc('\n', stderr);
 	if (!wish->quiet && isatty(STDOUT_FILENO) == 1)
 		summary(&report);
-	*status = exit_of(&report);
 	return 0;
 }
 

@@ -10,7 +10,6 @@
 #include "lib/cloud/connector.h"
 #include "lib/cloud/detached.h"
 #include "lib/cloud/headfile.h"
-#include "lib/store/trail.h"
 
 #define TOKEN_WAIT 20.0 /* s */
 
@@ -26,16 +25,6 @@ heads_log(const struct checkpoint *cp)
 }
 
 /* ---- one more ------------------------------------------------------------------ */
-
-static bool
-is_same(const struct checkpoint *cp, const struct trail_end *end)
-{
-	char hash[2 * SHA256_LEN + 1];
-
-	hex_write(hash, (struct span){end->hash, SHA256_LEN}, false);
-	return cp->n == 1 && cp->lane[0].seq == end->seq &&
-	       strcmp(cp->lane[0].hash, hash) == 0;
-}
 
 static int
 key_wait(struct signer *signer, struct fail *why)
@@ -100,7 +89,7 @@ heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
 			checkpoint_free(cp);
 		return -1;
 	}
-	if (found && is_same(cp, &end))
+	if (found && heads_is_at(cp, &end))
 		return 0;
 	if (found)
 		checkpoint_free(cp);

@@ -15,6 +15,7 @@
 #include "lib/ca/audit_verify.h"
 #include "lib/ca/ca.h"
 #include "lib/cloud/checkpoint.h"
+#include "lib/store/trail.h"
 
 #define HEADS_LOCAL "local"
 
@@ -36,6 +37,8 @@ void heads_log(const struct checkpoint *cp);
  * opened.  checkpoint_free() what was found. */
 MUST_CHECK int heads_last(struct checkpoint *cp, bool *found,
     const struct settings *settings, struct fail *why);
+/* Does it tell of this very end?  NULL does not. */
+bool heads_is_at(const struct checkpoint *cp, const struct trail_end *end);
 /* Tell the connector of the newest, once; with cloud.mode "connector" only.  As
  * connector_open(), connector_head(). */
 MUST_CHECK int heads_tell(const struct settings *settings, struct fail *why);

@@ -77,7 +77,8 @@ done
 
 conf() { # conf CLIENT
 	cat >"$CONF" <<-END
-	state = "$T/state"; public = "$T/public"; disk_reserve = "1M";
+	state = "$T/state"; public = "$T/public"; run = "$T/run";
+	disk_reserve = "1M";
 	ca = { key = "$T/none.key"; subject = "$CA_SUBJECT"; };
 	endpoints = ();
 	cloud = { mode = "connector"; edge = "edge-1"; site = "here";
@@ -149,4 +150,38 @@ is "reconcile sees by the connector what differs" \
 	jq -r '.differences[] | .device + " " + .difference')" "d00100 other"
 admin cloud reconcile --repair d00100 >/dev/null
 is "and it is mended" "$(upload) $(hub_says | grep -c '^d00100|enabled||')" "0 0"
+
+# ---- the audit's head -----------------------------------------------------------
+kept() { # kept MEMBERS of the last head that the connector has
+	tail -n 1 "$T/cc/heads/edge-1" | jq -r "$1"
+}
+cp "$CONF" "$T/kept.conf"
+sed -i "s|\$T/none.key|$T/issuer.key|" "$CONF"
+{ root_make root "/CN=Root" && admin init && ca_certify; } \
+	>>"$T/setup.log" 2>&1 || bail "no CA"
+sed -i "s|issuer = \"edges.pem\";|& head_signers = \"ca.pem\";|" \
+	"$T/connector.conf"
+kill "$connector"
+wait "$connector" 2>/dev/null
+rm -f "$T/connector.sock"
+connector_start
+ok "the connector answers again" wait_for 20 connector_answers
+is "a run tells of the audit's head" "$(upload) $(kept \
+	'.result, .verified, (.head | fromjson | .lanes[0].seq)' | xargs)" \
+	"0 accepted true $(sql "SELECT max(seq) FROM audit")"
+lines=$(wc -l <"$T/cc/heads/edge-1")
+is "the next one does not again" "$(upload) $(wc -l <"$T/cc/heads/edge-1")" \
+	"0 $lines"
+sqlite3 "$T/state/microca.db" "PRAGMA wal_checkpoint(TRUNCATE)" >>"$T/setup.log"
+mkdir "$T/older"
+cp -r "$T/state/microca.db" "$T/state/heads" "$T/older/"
+admin crl --force >>"$T/setup.log" 2>&1
+is "more is recorded, and told" "$(upload) $(kept \
+	'.result, (.head | fromjson | .lanes[0].seq)' | xargs)" \
+	"0 accepted $(sql "SELECT max(seq) FROM audit")"
+rm -rf "$T/state"/microca.db* "$T/state/heads"
+cp -r "$T/older/." "$T/state/"
+is "what is put back, heads and all, the connector sees" \
+	"$(upload) $(kept .result)" "8 head-back"
+like "… and the run says it" "$(cat "$T/upload.log")" "head-back: the connector"
 done_testing

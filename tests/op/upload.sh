@@ -168,7 +168,11 @@ like "and a summary" "$(cat "$T/terminal")" '^changes left: +0'
 ok "the rest was told" same
 fill issue k 1 1
 script -qec "$UPLOAD -q -c $CONF" "$T/script.log" </dev/null >"$T/terminal" 2>&1
-is "quietly, the log alone" "$(grep -vc ' run: done; ' <"$T/terminal")" 0
+is "quietly, the log alone" "$(grep -vcE ' run: done; | key: usable' \
+	<"$T/terminal")" 0
+is "every run leaves a signed head" "$(tail -n 1 "$T/state/heads/edge-1" |
+	jq -r '.result, (.head | fromjson | .lanes[0].seq)' | xargs)" \
+	"accepted $(sql "SELECT max(seq) FROM audit")"
 
 # ---- a device of somebody else ------------------------------------------------
 hub_put f00001 '"status":"enabled","authentication":{"type":"sas"}'
