@@ -98,7 +98,8 @@ static const struct command commands[] = {
 	"what breaks when, unless somebody does something"},
     {"import-appviewx", import_run, "[-o FOLDER] CONFIG APICONFIG",
 	"make our configuration from that of AppViewX's EST Micro CA"},
-    {"httpd", httpd_run, "lighttpd", "print the web server's configuration"},
+    {"httpd", httpd_run, "(lighttpd | nginx)",
+	"print the web server's configuration"},
 };
 
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))

@@ -367,8 +367,8 @@ static const struct conf_key httpd_keys[] = {
     {.name = "log_folder",
 	.type = CONF_STRING,
 	AT(log_folder),
-	.fallback = "\"/var/log/lighttpd\"",
-	.text = "folder of the web server's logs"},
+	.text = "folder of the web server's logs, where that is not /var/log/ "
+		"and its name"},
     {.name = "module_folder",
 	.type = CONF_STRING,
 	AT(module_folder),

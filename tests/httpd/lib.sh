@@ -9,7 +9,9 @@ T=$(mktemp -d "${TMPDIR:-/tmp}/microca-httpd.XXXXXX")
 chmod 755 "$T"
 DEMO=$T/demo
 PORT=${MICROCA_TEST_PORT:-$((20000 + $$ % 20000))}
-export T DEMO PORT
+# Which web server: the tests are the same before all of them.
+SERVER=${SERVER:-lighttpd}
+export T DEMO PORT SERVER
 # A sanitizer wants to be the first library; faketime is.
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0"
 tap_n=0
@@ -17,7 +19,7 @@ tap_bad=0
 
 quick() {
 	"$SRCDIR/quickstart" --dir "$DEMO" --build "$BUILDDIR" \
-		--port-base "$PORT" "$@"
+		--port-base "$PORT" --server "$SERVER" "$@"
 }
 
 demo_stop() {
@@ -94,6 +96,16 @@ is() {
 	echo "not ok $tap_n - $name"
 	printf 'got:  %s\nwant: %s\n' "$got" "$want" | sed 's/^/# /' | head -n 20
 	tap_bad=$((tap_bad + 1))
+}
+
+# one_of NAME GOT WANT...: any of these is right, and a web server's choice.
+one_of() {
+	local name=$1 got=$2 want
+	shift 2
+	for want in "$@"; do
+		[ "$got" = "$want" ] && break
+	done
+	is "$name" "$got" "$want"
 }
 
 done_testing() {

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Every operation at every endpoint through lighttpd, by curl and openssl.
+# Every operation at every endpoint through a web server, by curl and openssl.
 # shellcheck source=tests/httpd/lib.sh
 . "$(dirname "$0")/lib.sh"
 demo_start
@@ -145,10 +145,12 @@ for path in nosuch ghost/simpleenroll device device/device/cacerts \
 	is "404: $path" "$(est 0 "$path" --path-as-is)" 404
 done
 is "404: an encoded slash" "$(est 0 'device%2fcacerts' --path-as-is)" 404
-# lighttpd refuses these itself.
-for path in 'a/../cacerts' 'a%00b/cacerts' 'cacerts?x=%00'; do
-	is "400: $path" "$(est 0 "$path" --path-as-is)" 400
+# Refused by the web server, or by the programs, which see the raw path.
+for path in 'a/../cacerts' 'a%00b/cacerts'; do
+	one_of "400 or 404: $path" "$(est 0 "$path" --path-as-is)" 400 404
 done
+one_of "a query means nothing, or is none" \
+	"$(est 0 'cacerts?x=%00' --path-as-is)" 200 400
 is "a query means nothing" "$(est 0 'cacerts?label=b&x=1')" 200
 head -c 70000 /dev/zero | openssl base64 >"$T/big.b64"
 is "a large body" "$(post 0 simpleenroll "$T/big.b64" "${maker[@]}")" 413

@@ -330,9 +330,11 @@ broken "no issuing certificate" 'issuer'
 mv "$T/issuer.pem" "$T/state/issuer.pem"
 is "in the end all is well" "$(run check)" 0
 
-is "the sample's web server" "$("$BUILDDIR/bin/microca" \
-	-c "$SRCDIR/etc/microca.conf" httpd lighttpd)" \
-	"$(cat "$SRCDIR/httpd-examples/lighttpd.conf")"
+for server in lighttpd nginx; do
+	is "the sample's web server: $server" "$("$BUILDDIR/bin/microca" \
+		-c "$SRCDIR/etc/microca.conf" httpd "$server")" \
+		"$(cat "$SRCDIR/httpd-examples/$server.conf")"
+done
 admin httpd lighttpd >"$T/lighttpd.conf"
 if command -v lighttpd >/dev/null; then
 	ok "lighttpd takes it" lighttpd -tt -f "$T/lighttpd.conf"
