@@ -173,3 +173,28 @@ store_restored_when(struct store *store, int64_t *when, struct fail *why)
 	db_rollback(c);
 	return rc;
 }
+
+/* ---- what only others know ------------------------------------------------------------ */
+
+int
+store_forgotten_add(struct store *store, const char *issuer,
+    const struct store_revoked *r, size_t n, const struct audit *entry,
+    struct fail *why)
+{
+	struct conn *c;
+	bool row;
+	int rc = 0;
+
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		rc = db_query(c, SQL_FORGOTTEN_PUT, &row,
+		    VALUES(value_text(issuer), value_text(r[i].serial),
+			value_number(r[i].revoked), value_number(r[i].reason),
+			value_number(r[i].invalid)),
+		    why);
+	if (rc == 0 && entry_add(c, entry, why) == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	return -1;
+}

@@ -42,6 +42,15 @@ MUST_CHECK int store_open_alone(
 MUST_CHECK int store_unused(const char *url, struct fail *why);
 
 /*
+ * Certificates that are revoked, as others know, and have no row here: lists
+ * and OCSP go on telling so.  `r` has `n` of them, of one issuing key (KEYID);
+ * those that are there already stay.  One transaction, synced.
+ */
+MUST_CHECK int store_forgotten_add(struct store *store, const char *issuer,
+    const struct store_revoked *r, size_t n, const struct audit *entry,
+    struct fail *why);
+
+/*
  * A database that came out of a backup tells so: `entry`, and that what it
  * says is still to be compared with what others know (`microca cloud
  * reconcile`).  One transaction, synced.  And: since when, 0: it is not; and

@@ -1,5 +1,7 @@
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/base/when.h"
 #include "lib/store/internal.h"
 #include "lib/store/rows.h"
 
@@ -11,6 +13,7 @@ struct slice {
 	char *serial[SLICE];
 	size_t n;
 	int64_t last;
+	char after[128]; /* serial */
 };
 
 static void
@@ -35,6 +38,41 @@ row_read(struct slice *s, struct conn *c, enum sql q)
 	r->not_after = db_number(c, q, 5);
 	r->invalid = db_number(c, q, 6);
 	s->n++;
+}
+
+/* What a restored backup knows of them is that they are revoked, not when they
+ * end. */
+static int
+forgotten_read(
+    struct slice *s, struct store *store, const char *issuer, struct fail *why)
+{
+	const enum sql q = SQL_FORGOTTEN_LIST;
+	struct conn *c;
+	bool row;
+	int rc;
+
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(c, q, &row,
+	    VALUES(
+		value_text(issuer), value_text(s->after), value_number(SLICE)),
+	    why);
+	for (; rc == 0 && row && s->n < SLICE; rc = db_step(c, q, &row, why)) {
+		struct store_revoked *r = &s->row[s->n];
+
+		s->serial[s->n] = str_dup(db_text(c, q, 0));
+		*r = (struct store_revoked){.serial = s->serial[s->n],
+		    .revoked = db_number(c, q, 1),
+		    .not_after = WHEN_FOREVER,
+		    .reason = (int)db_number(c, q, 2),
+		    .invalid = db_number(c, q, 3)};
+		s->n++;
+	}
+	db_rollback(c);
+	if (s->n > 0)
+		(void)snprintf(
+		    s->after, sizeof(s->after), "%s", s->serial[s->n - 1]);
+	return rc;
 }
 
 static int
@@ -64,15 +102,19 @@ store_revoked_each(struct store *store, const char *issuer, int64_t since,
     struct fail *why)
 {
 	struct slice *s = mem_new(sizeof(*s));
-	bool more = true;
+	bool more, known = true;
 	int rc = 0;
 
-	while (rc == 0 && more) {
-		rc = slice_read(s, store, issuer, since, why);
+	while (rc == 0) {
+		rc = known ? slice_read(s, store, issuer, since, why)
+		           : forgotten_read(s, store, issuer, why);
 		more = s->n == SLICE;
 		for (size_t i = 0; i < s->n && rc == 0; i++)
 			rc = each(&s->row[i], arg);
 		slice_free(s);
+		if (!more && !known)
+			break;
+		known = known && more;
 	}
 	free(s);
 	return rc == 0 ? db_sync(store->db, why) : rc;

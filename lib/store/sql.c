@@ -186,6 +186,15 @@ static const char *const version_4[] = {
 
     "CREATE INDEX replaced_due ON replaced (due)",
 
+    /* Revoked certificates of which a restored backup knows nothing else. */
+    "CREATE TABLE forgotten ("
+    " issuer TEXT NOT NULL," /* as in certificate, like the others */
+    " serial TEXT NOT NULL,"
+    " revoked INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL,"
+    " invalid INTEGER NOT NULL,"
+    " PRIMARY KEY (issuer, serial)) STRICT, WITHOUT ROWID",
+
     "UPDATE meta SET value = '4' WHERE name = 'schema'",
     NULL,
 };
@@ -234,6 +243,15 @@ const char *const *const sql_schema[SQL_VERSION] = {
 
 const char *const sql_text[SQL_COUNT] = {
     [SQL_VERSION_OF] = "SELECT value FROM meta WHERE name = 'schema'",
+    [SQL_FORGOTTEN_PUT] = "INSERT INTO forgotten"
+			  " (issuer, serial, revoked, reason, invalid)"
+			  " VALUES ($1, $2, $3, $4, $5)"
+			  " ON CONFLICT (issuer, serial) DO NOTHING",
+    [SQL_FORGOTTEN_FIND] = "SELECT revoked, reason FROM forgotten"
+			   " WHERE issuer = $1 AND serial = $2",
+    [SQL_FORGOTTEN_LIST] = "SELECT serial, revoked, reason, invalid"
+			   " FROM forgotten WHERE issuer = $1 AND serial > $2"
+			   " ORDER BY serial LIMIT $3",
     [SQL_META_FIND] = "SELECT value FROM meta WHERE name = $1",
     [SQL_META_PUT] = "INSERT INTO meta (name, value) VALUES ($1, $2)"
 		     " ON CONFLICT (name) DO UPDATE SET value = $2",

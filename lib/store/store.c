@@ -287,6 +287,25 @@ store_find_serial(struct store *store, struct record *r, bool *found,
 	    store, r, found, SQL_CERT_SERIAL, VALUES(value_text(serial)), why);
 }
 
+/* Of one whose row a restored backup lacks: revoked, or never heard of. */
+static int
+standing_forgotten(struct store_standing *s, bool *found, struct conn *c,
+    const char *issuer, const char *serial, struct fail *why)
+{
+	const enum sql q = SQL_FORGOTTEN_FIND;
+
+	if (db_query(c, q, found,
+		VALUES(value_text(issuer), value_text(serial)), why) != 0)
+		return -1;
+	if (!*found)
+		return 0;
+	s->revoked = db_number(c, q, 0);
+	s->reason = (int)db_number(c, q, 1);
+	s->status = s->reason == REASON_HOLD ? STORE_HELD : STORE_REVOKED;
+	s->not_after = WHEN_FOREVER;
+	return 0;
+}
+
 int
 store_standing(struct store *store, struct store_standing *s, bool *found,
     const char *issuer, const char *serial, struct fail *why)
@@ -306,6 +325,8 @@ store_standing(struct store *store, struct store_standing *s, bool *found,
 		                                    : (int)db_number(c, q, 1);
 		s->revoked = db_number(c, q, 2);
 		s->not_after = db_number(c, q, 3);
+	} else if (rc == 0) {
+		rc = standing_forgotten(s, found, c, issuer, serial, why);
 	}
 	db_rollback(c);
 	return rc == 0 ? db_sync(store->db, why) : rc;

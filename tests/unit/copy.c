@@ -290,6 +290,63 @@ test_mark(void **state)
 	store_free(store);
 }
 
+static int
+list_add(const struct store_revoked *r, void *arg)
+{
+	bytes_addf(arg, "%s %lld %d %lld\n", r->serial, (long long)r->revoked,
+	    r->reason, (long long)r->invalid);
+	return 0;
+}
+
+static void
+test_forgotten(void **state)
+{
+	static const char issuer[] = "00112233445566778899aabbccddeeff00112233";
+	const struct store_revoked gone[] = {
+	    {.serial = "0B",
+		.revoked = T0,
+		.reason = REASON_KEY_COMPROMISE,
+		.invalid = T0 - 9},
+	    {.serial = "0A", .revoked = T0 + 1, .reason = REASON_HOLD},
+	};
+	const struct audit entry = {.event = "restore"};
+	const struct audit revoke = {.event = "revoke"};
+	struct store_standing s;
+	struct bytes list = {0};
+	struct store *store = store_made();
+	bool found, changed;
+	char *serial = str_fmt("%040X", 1);
+
+	(void)state;
+	issue(store, 1);
+	must(store_revoke(
+	    store, &changed, serial, REASON_CESSATION, T0 + 2, &revoke, &why));
+	must(store_forgotten_add(store, issuer, gone, 2, &entry, &why));
+	must(store_forgotten_add(store, issuer, gone, 1, &entry, &why));
+	must(store_revoked_each(store, issuer, 0, list_add, &list, &why));
+	assert_string_equal((const char *)list.data,
+	    "0000000000000000000000000000000000000001 1767225602 5 0\n"
+	    "0A 1767225601 6 0\n"
+	    "0B 1767225600 1 1767225591\n");
+	list.len = 0;
+	bytes_adds(&list, "");
+	must(store_revoked_each(store, "00", 0, list_add, &list, &why));
+	assert_int_equal(list.len, 0);
+	must(store_standing(store, &s, &found, issuer, "0B", &why));
+	assert_true(found);
+	assert_int_equal(s.status, STORE_REVOKED);
+	assert_int_equal(s.reason, REASON_KEY_COMPROMISE);
+	must(store_standing(store, &s, &found, issuer, "0A", &why));
+	assert_int_equal(s.status, STORE_HELD);
+	must(store_standing(store, &s, &found, issuer, "0C", &why));
+	assert_false(found);
+	must(store_standing(store, &s, &found, "00", "0A", &why));
+	assert_false(found);
+	bytes_free(&list);
+	free(serial);
+	store_free(store);
+}
+
 int
 main(void)
 {
@@ -304,6 +361,7 @@ main(void)
 	    TEST(test_head_and_links),
 	    TEST(test_damage_is_found),
 	    TEST(test_mark),
+	    TEST(test_forgotten),
 	};
 
 	return cmocka_run_group_tests_name("copy", tests, NULL, NULL);
