@@ -58,6 +58,23 @@ in_json(struct ca *ca, bool force, struct fail *why)
 	return rc;
 }
 
+/* What renewals replaced is on the lists that are made then; a failure there
+ * does not keep them from being made. */
+static int
+look_after(const struct tool *tool, struct ca *ca, bool force, bool json,
+    struct fail *why)
+{
+	struct fail replaced = {0};
+	int rc = replaced_run(tool, ca, !json, &replaced);
+
+	if ((json ? in_json(ca, force, why)
+		  : crls_make(ca, force, when_now(), line_say, NULL, why)) != 0)
+		return -1;
+	if (rc != 0)
+		*why = replaced;
+	return rc;
+}
+
 int
 crl_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
@@ -74,9 +91,7 @@ crl_run(struct tool *tool, int argc, char **argv, struct fail *why)
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
 	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0)
-		rc = json ? in_json(ca, force, why)
-		          : crls_make(
-				ca, force, when_now(), line_say, NULL, why);
+		rc = look_after(tool, ca, force, json, why);
 	ca_drop(ca);
 	return rc;
 }

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/when.h"
+#include "lib/ca/replaced.h"
 #include "lib/ca/revoke.h"
 
 #define MOST 100 /* by a pattern, unless --max says more */
@@ -17,7 +18,7 @@ struct order {
 	struct revoke_pattern pattern;
 	const char *reason, *time, *text;
 	int64_t most;
-	bool yes, dry;
+	bool yes, dry, replaced;
 };
 
 static const char *
@@ -161,6 +162,23 @@ by_pattern(const struct tool *tool, struct ca *ca, const struct order *o,
 	return rc;
 }
 
+/* ---- those that renewals replaced ---------------------------------------- */
+
+int
+replaced_run(
+    const struct tool *tool, struct ca *ca, bool said, struct fail *why)
+{
+	const struct audit entry = {
+	    .operation = "revoke", .requester = tool->who->requester};
+	struct replaced_report report;
+	int rc = replaced_revoke(&report, ca, &entry, when_now(), why);
+
+	if (said && report.revoked > 0)
+		printf("%lld replaced by renewals and revoked\n",
+		    (long long)report.revoked);
+	return rc;
+}
+
 /* ---- the command line ---------------------------------------------------- */
 
 static int
@@ -185,6 +203,9 @@ shape_ok(const struct order *o, int argc, struct fail *why)
 	bool pattern =
 	    p->subject != NULL || p->profile != NULL || p->endpoint != NULL;
 
+	if (o->replaced && (pattern || argc > 0))
+		return fail(why, FAIL_CONFIG, "usage",
+		    "--replaced is for itself alone");
 	if (!pattern && (o->yes || o->dry))
 		return fail(why, FAIL_CONFIG, "usage",
 		    "--yes and --dry-run are for --subject, --profile and "
@@ -192,7 +213,7 @@ shape_ok(const struct order *o, int argc, struct fail *why)
 	if (pattern && argc > 0)
 		return fail(why, FAIL_CONFIG, "usage",
 		    "serials or a pattern, not both");
-	return pattern ? 0 : operands_ok(argc, 1, MOST, why);
+	return pattern || o->replaced ? 0 : operands_ok(argc, 1, MOST, why);
 }
 
 static int
@@ -205,14 +226,18 @@ run(struct tool *tool, const struct order *o, int argc, char **argv,
 	if (shape_ok(o, argc, why) != 0 ||
 	    tool_ca(&ca, tool, CA_STORE, why) != 0)
 		return -1;
-	rc = argc > 0 ? named(tool, ca, o, argc, argv, why)
-	              : by_pattern(tool, ca, o, why);
+	if (o->replaced)
+		rc = replaced_run(tool, ca, true, why);
+	else if (argc > 0)
+		rc = named(tool, ca, o, argc, argv, why);
+	else
+		rc = by_pattern(tool, ca, o, why);
 	ca_drop(ca);
 	return rc;
 }
 
-/* The last two are for revoking alone. */
-#define REVOKING 2
+/* The last ones are for revoking alone. */
+#define REVOKING 3
 
 static int
 order_run(
@@ -228,6 +253,7 @@ order_run(
 	    {"text", 't', OPTION_TEXT, &o->text, 0, 0, NULL},
 	    {"reason", 'r', OPTION_TEXT, &o->reason, 0, 0, NULL},
 	    {"time", 0, OPTION_TEXT, &o->time, 0, 0, NULL},
+	    {"replaced", 0, OPTION_FLAG, &o->replaced, 0, 0, NULL},
 	};
 	size_t n = sizeof(options) / sizeof(options[0]);
 

@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/ca/approval.h"
 #include "lib/ca/build.h"
 #include "lib/ca/lint.h"
+#include "lib/ca/replaced.h"
 #include "lib/wire/name.h"
 #include "lib/wire/san.h"
 
@@ -283,6 +285,7 @@ ca_rules(const struct ca *ca, const struct grant *grant, int64_t now)
 	    .key_reuse = grant->profile->key_reuse,
 	    .key_shared = grant->profile->key_shared,
 	    .renews = grant->renewal ? grant->renews : NULL,
+	    .replaced = grant->renewal ? replaced_due(grant->profile, now) : 0,
 	    .client = grant->own_client ? grant->client_sha256 : NULL,
 	    .secret = grant->secret,
 	    .approval = ca_held(grant),
@@ -308,6 +311,9 @@ record(struct bytes *der, struct ca *ca, const struct issuer *issuer,
 	record_fill(&r, issuer, cert, grant, now);
 	entry = audit_of(&r, grant, &hex);
 	rc = store_issue(ca->store, &repeat, &r, &rules, &entry, why);
+	if (rc == 0)
+		meter_count(repeat.len > 0 ? METER_REPEATED : METER_ISSUED,
+		    r.endpoint, r.profile);
 	if (rc == 0 && repeat.len > 0)
 		bytes_add(der, repeat.data, repeat.len);
 	else if (rc == 0)
@@ -358,8 +364,11 @@ ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
 		    "this program has no store to record what it issues");
 	if (repeat_find(der, ca, grant, why) != 0)
 		return -1;
-	if (der->len > had)
+	if (der->len > had) {
+		meter_count(
+		    METER_REPEATED, grant->endpoint, grant->profile->name);
 		return 0;
+	}
 	/* Of an answer made anew the store knows what it replaces. */
 	if (grant->secret_used && !grant->anew) {
 		fail(why, FAIL_ANONYMOUS, "auth", "the secret is used up");

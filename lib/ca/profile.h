@@ -30,6 +30,9 @@ enum rdn_from {
 };
 enum device_from { DEVICE_NONE, DEVICE_CN, DEVICE_SERIAL, DEVICE_SHA256 };
 
+/* After a renewal, what becomes of the old certificate (replaced.h). */
+enum replaced_rule { REPLACED_NEVER, REPLACED_IN_USE, REPLACED_AFTER };
+
 /* The words of `keys`.  RSA moduli may have any size from the smallest to the
  * largest rsa word given. */
 enum key_word {
@@ -109,9 +112,11 @@ struct profile {
 	bool key_reuse;         /* a renewal may keep its key */
 	bool key_shared; /* other subjects of the owner may have it too */
 	int max_live;
-	int pop_link;     /* enum pop_link */
-	int serverkeygen; /* 0: off; profile_keygen() */
-	int csrattrs;     /* enum csrattrs_form */
+	int revoke_replaced;  /* enum replaced_rule */
+	int64_t revoke_delay; /* s, from being seen or issued on */
+	int pop_link;         /* enum pop_link */
+	int serverkeygen;     /* 0: off; profile_keygen() */
+	int csrattrs;         /* enum csrattrs_form */
 	bool azure;
 	int device_id; /* enum device_from */
 

@@ -239,6 +239,27 @@ check_revocation(const struct profile *p, struct fail *why)
 	return 0;
 }
 
+/* A device whose answer was lost asks again with the old one. */
+#define DELAY_LEAST 3600
+
+static int
+check_replaced(const struct profile *p, struct fail *why)
+{
+	if (p->revoke_replaced == REPLACED_NEVER)
+		return 0;
+	/* RFC 5280, 6.1.3: with a CA's certificate all below it ends. */
+	if (p->ca)
+		return profile_refuse(why, p, p->where,
+		    "RFC 5280, 6.1.3: revoke_replaced is not for CAs: what the "
+		    "old certificate issued would end with it");
+	if (p->revoke_replaced == REPLACED_AFTER &&
+	    p->revoke_delay < DELAY_LEAST)
+		return profile_refuse(why, p, p->where,
+		    "revoke_replaced \"after\" wants a revoke_delay of \"1h\" "
+		    "at least");
+	return 0;
+}
+
 int
 profile_check(struct profile *p, struct fail *why)
 {
@@ -246,7 +267,8 @@ profile_check(struct profile *p, struct fail *why)
 	read_keys(p);
 	if (check_validity(p, why) != 0 || check_ca(p, why) != 0 ||
 	    check_keys(p, why) != 0 || check_keygen(p, why) != 0 ||
-	    read_purposes(p, why) != 0 || check_revocation(p, why) != 0)
+	    read_purposes(p, why) != 0 || check_revocation(p, why) != 0 ||
+	    check_replaced(p, why) != 0)
 		return -1;
 	return profile_check_names(p, why);
 }

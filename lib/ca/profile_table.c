@@ -143,6 +143,13 @@ static const char *const unknown_words[] = {
     NULL,
 };
 
+static const char *const replaced_words[] = {
+    [REPLACED_NEVER] = "never",
+    [REPLACED_IN_USE] = "in-use",
+    [REPLACED_AFTER] = "after",
+    NULL,
+};
+
 static const char *const pop_words[] = {
     [POP_IGNORE] = "ignore",
     [POP_IF_PRESENT] = "if-present",
@@ -333,6 +340,17 @@ static const struct conf_key profile_keys[] = {
 	.max = 1000000,
 	.fallback = "0",
 	.text = "live certificates per identity; 0: no limit"},
+    {.name = "revoke_replaced",
+	.type = CONF_WORD,
+	AT(revoke_replaced),
+	.words = replaced_words,
+	.fallback = "\"never\"",
+	.text = "when a renewal's old certificate is revoked"},
+    {.name = "revoke_delay",
+	.type = CONF_DURATION,
+	AT(revoke_delay),
+	.fallback = "\"7d\"",
+	.text = "how long after the new one was seen, or issued"},
     {.name = "pop_link",
 	.type = CONF_WORD,
 	AT(pop_link),
