@@ -114,6 +114,12 @@ MUST_CHECK int profile_issue_under(struct bytes *der, const struct tool *tool,
     struct ca *ca, struct signer *signer, const struct profile *profile,
     struct span csr, struct fail *why);
 
+/* ---- revoke.c ---- */
+/* Revoke what renewals replaced and what is due by now (replaced.h); `said` in
+ * one line when there was any. */
+MUST_CHECK int replaced_run(
+    const struct tool *tool, struct ca *ca, bool said, struct fail *why);
+
 /* ---- root.c ---- */
 /* A self-signed certificate for our key. */
 MUST_CHECK int root_make(X509 **root, const struct settings *settings,
