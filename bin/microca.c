@@ -42,7 +42,8 @@ static const struct command commands[] = {
 	"       microca [-c FILE] revoke [--reason WORD] [--time TIME] "
 	"[--text TEXT]\n"
 	"           [--max N] [--dry-run | --yes] [--subject PATTERN]\n"
-	"           [--profile P] [--endpoint E]",
+	"           [--profile P] [--endpoint E]\n"
+	"       microca [-c FILE] revoke --replaced",
 	"revoke certificates or put them on hold, effective at once"},
     {"release", release_run,
 	"[--text TEXT] SERIAL|FINGERPRINT...\n"
