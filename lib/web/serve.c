@@ -9,6 +9,7 @@
 
 #include "lib/base/log.h"
 #include "lib/base/when.h"
+#include "lib/ca/sightings.h"
 #include "lib/web/answer.h"
 #include "lib/web/cgi.h"
 #include "lib/web/crew.h"
@@ -16,6 +17,7 @@
 #include "lib/web/intake.h"
 #include "lib/web/live.h"
 #include "lib/web/pulse.h"
+#include "lib/web/shown.h"
 
 struct server {
 	const struct operation *op;
@@ -38,6 +40,25 @@ live_now(struct server *sv)
 	return live;
 }
 
+/* Whoever shows a certificate uses it, also where nobody has to show one. */
+static void
+sighted(const struct operation *op, const struct settings *settings,
+    const struct request *rq, char *const *env)
+{
+	struct bytes other = {0};
+	struct fail why = {0};
+	struct span der = span_of(&rq->client_cert);
+
+	if (rq->endpoint == NULL || !sightings_wanted(settings))
+		return;
+	if (!op->certificate &&
+	    shown_read(&other, rq->frontend, true, env, &why) == 0)
+		der = span_of(&other);
+	if (der.len > 0 && sightings_note(settings, der, &why) != 0)
+		log_fail("a client certificate's use is not noted", &why);
+	bytes_free(&other);
+}
+
 static int
 run(const struct operation *op, struct live *live, struct request *rq,
     struct reply *rp, struct edge *e, struct fail *why)
@@ -48,6 +69,7 @@ run(const struct operation *op, struct live *live, struct request *rq,
 		*why = live->loaded_why;
 		return -1;
 	}
+	sighted(op, live->ca->settings, rq, e->env);
 	rp->loaded = &live->loaded;
 	return op->run(live->ca, rq, rp, why);
 }
