@@ -20,6 +20,8 @@ const uint32_t meter_bounds[METER_BOUNDS] = {500, 1000, 2500, 5000, 10000,
 
 static struct meter_sheet own;
 static struct meter_sheet *sheet = &own;
+static dev_t device; /* of the file that it is … */
+static ino_t inode;  /* … which is not gone while it is mapped */
 
 static struct meter_sheet *
 here(void)
@@ -197,12 +199,18 @@ sheet_map(const char *path, const char *program, bool *again)
 	if (flock(fd, LOCK_EX) == 0) {
 		kind = kind_of(fd, &st);
 		*again = kind < 0 && unlink(path) == 0;
-		if (kind > 0 ||
-		    (kind == 0 && ftruncate(fd, (off_t)sizeof(*sh)) == 0))
+		if (kind > 0 && st.st_dev == device && st.st_ino == inode)
+			sh = here();
+		else if (kind > 0 ||
+			 (kind == 0 && ftruncate(fd, (off_t)sizeof(*sh)) == 0))
 			sh = mmap(NULL, sizeof(*sh), PROT_READ | PROT_WRITE,
 			    MAP_SHARED, fd, 0);
 		if (sh != MAP_FAILED && kind == 0)
 			sheet_begin(sh, program);
+		if (sh != MAP_FAILED) {
+			device = st.st_dev;
+			inode = st.st_ino;
+		}
 		(void)flock(fd, LOCK_UN); /* a mapping would keep it */
 	}
 	(void)close(fd);

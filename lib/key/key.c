@@ -8,6 +8,7 @@
 #include <openssl/err.h>
 
 #include "lib/base/log.h"
+#include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/key/p11.h"
 #include "lib/key/opened.h"
@@ -130,6 +131,7 @@ settle(struct key *key, int rc, const struct opened *opened,
 			log_write(LOG_LEVEL_INFO, "key: usable");
 		key->why = (struct fail){0};
 	} else {
+		meter_count(METER_TOKEN_ERROR, why->reason, NULL);
 		set_why(key, why);
 		if (strcmp(why->reason, "token-pin") == 0)
 			most = DELAY_PIN;
@@ -404,6 +406,7 @@ sign_once(struct key *key, const struct use *use, const struct job *job,
     struct fail *why)
 {
 	struct watch watch;
+	double begun = when_clock();
 	int ok;
 
 	ERR_clear_error();
@@ -411,6 +414,7 @@ sign_once(struct key *key, const struct use *use, const struct job *job,
 	ok = job->sign(job->what, use->private,
 	    job->hash != NULL ? job->hash : opened_hash(use->public));
 	watch_end(&watch);
+	meter_time(METER_SIGN, when_clock() - begun);
 	if (ok > 0)
 		return 0;
 	why->cause[0] = '\0';
@@ -466,7 +470,13 @@ key_do(struct key *key, const struct job *job, struct fail *why)
 
 	if (sign_and_check(key, job, &again, why) == 0)
 		return 0;
-	return again ? sign_and_check(key, job, &again, why) : -1;
+	meter_count(METER_TOKEN_ERROR, why->reason, NULL);
+	if (!again)
+		return -1;
+	if (sign_and_check(key, job, &again, why) == 0)
+		return 0;
+	meter_count(METER_TOKEN_ERROR, why->reason, NULL);
+	return -1;
 }
 
 static int

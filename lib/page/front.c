@@ -5,6 +5,7 @@
 #include <sys/random.h>
 
 #include "lib/base/json.h"
+#include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/web/shown.h"
 
@@ -383,6 +384,7 @@ refuse(struct sheet *sheet, const struct front_site *site,
 	struct fail why = *given;
 	char *text;
 
+	meter_count(METER_REFUSED, why.reason, NULL);
 	refusal_record(ask, &why);
 	/* What is wrong with files is told to the operator at the box. */
 	if (why.kind == FAIL_CONFIG || why.kind == FAIL_BROKEN)
@@ -418,6 +420,7 @@ front_answer(const struct front_site *site, void *own, struct ca *ca,
 		refuse(&sheet, site, &ask, &why);
 	else
 		sheet_revalidate(&ask, &sheet);
+	meter_status(sheet.status != 0 ? sheet.status : 200);
 	if (!sheet.sent) {
 		sheet_write(&out, &ask, &sheet, &why);
 		if (!e->broken && e->write(e, span_of(&out)) != 0)

@@ -2,6 +2,18 @@
 
 #include <string.h>
 
+#include "lib/base/meter.h"
+#include "lib/base/when.h"
+
+/* Counted where it happens: -1, or what `rc` is. */
+static int
+metered(int rc, const struct fail *why)
+{
+	if (rc != 0)
+		meter_count(METER_STORE_ERROR, why->reason, NULL);
+	return rc;
+}
+
 struct value
 value_number(int64_t v)
 {
@@ -29,13 +41,18 @@ value_octets(const void *p, size_t len)
 int
 db_begin(struct conn **c, struct db *db, enum db_use use, struct fail *why)
 {
-	return db->driver->begin(c, db, use, why);
+	return metered(db->driver->begin(c, db, use, why), why);
 }
 
 int
 db_commit(struct conn *c, bool durable, struct fail *why)
 {
-	return c->driver->commit(c, durable, why);
+	double begun = when_clock();
+	int rc = metered(c->driver->commit(c, durable, why), why);
+
+	if (rc == 0 && durable)
+		meter_time(METER_COMMIT, when_clock() - begun);
+	return rc;
 }
 
 void
@@ -47,13 +64,13 @@ db_rollback(struct conn *c)
 int
 db_sync(struct db *db, struct fail *why)
 {
-	return db->driver->sync(db, why);
+	return metered(db->driver->sync(db, why), why);
 }
 
 int
 db_step(struct conn *c, enum sql id, bool *row, struct fail *why)
 {
-	return c->driver->step(c, id, row, why);
+	return metered(c->driver->step(c, id, row, why), why);
 }
 
 int
@@ -61,7 +78,7 @@ db_query(struct conn *c, enum sql id, bool *row, const struct value *values,
     size_t n, struct fail *why)
 {
 	c->driver->bind(c, id, values, n);
-	return c->driver->step(c, id, row, why);
+	return db_step(c, id, row, why);
 }
 
 int64_t

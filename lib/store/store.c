@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
 #include "lib/store/judge.h"
@@ -111,6 +112,7 @@ store_room(struct store *store, struct fail *why)
 
 	if (space >= store->reserve / 2)
 		return 0;
+	meter_count(METER_STORE_ERROR, "disk-full", NULL);
 	(void)fail(why, FAIL_BUSY, "disk-full", "the CA's disk is full");
 	return fail_cause(why, "%lld octets free, half of disk_reserve is %lld",
 	    (long long)space, (long long)store->reserve / 2);

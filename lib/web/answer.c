@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/log.h"
+#include "lib/base/meter.h"
 #include "lib/web/parts.h"
 
 #define HEX_LEN (2 * SHA256_LEN + 1)
@@ -174,6 +175,9 @@ void
 answer_record(const struct operation *op, struct ca *ca,
     const struct request *rq, const struct trace *trace, const struct fail *why)
 {
+	meter_status(fail_http(why->kind));
+	if (why->kind != FAIL_PENDING)
+		meter_count(METER_REFUSED, why->reason, NULL);
 	log_refusal(rq, trace, why);
 	/* To wait is no refusal: the audit has it once, from when it began. */
 	if (why->kind != FAIL_PENDING && ca != NULL && ca->store != NULL)

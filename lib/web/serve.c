@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/log.h"
+#include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/ca/sightings.h"
 #include "lib/web/answer.h"
@@ -86,6 +87,7 @@ handle_run(const struct operation *op, struct live *live, struct edge *e)
 
 	if (done) {
 		answer_reply(&out, &rq, &rp);
+		meter_status(rp.status != 0 ? rp.status : 200);
 	} else {
 		answer_record(op, live->ca, &rq, &rp.trace, &why);
 		answer_fail(&out, op, &rq, &why);
@@ -130,17 +132,25 @@ handle_next(void *arg, struct edge *e)
 		    (long)peer);
 		fcgi_finish(e, true);
 	} else if (fcgi_begin(e)) {
+		double begun = when_clock();
+
 		handle(sv->op, live, e);
 		fcgi_finish(e, crew_stopping(sv->crew));
+		meter_time(METER_REQUEST, when_clock() - begun);
 	}
 	live_drop(live);
 }
 
+/* Where is written, and where is counted, from now on. */
 static void
-log_settings(const struct operation *op, const struct settings *s)
+tell_settings(const struct operation *op, const struct settings *s)
 {
+	struct fail why = {0};
+
 	log_open(
 	    op->name, (enum log_sink)s->log_sink, (enum log_level)s->log_level);
+	if (meter_open(s->run, op->name, &why) != 0)
+		log_fail("nobody is told what is counted", &why);
 }
 
 static void
@@ -159,7 +169,7 @@ reload(struct server *sv)
 	(void)pthread_mutex_unlock(&sv->lock);
 	live_drop(old);
 	sv->looked = 0;
-	log_settings(sv->op, live->ca->settings);
+	tell_settings(sv->op, live->ca->settings);
 	log_write(LOG_LEVEL_INFO, "configuration and certificates read anew");
 }
 
@@ -226,7 +236,7 @@ serve_fcgi(const struct operation *op, const char *conf, struct fail *why)
 	if (fcgi_start(why) != 0 ||
 	    live_open(&sv.live, op, conf, true, NULL, why) != 0)
 		return -1;
-	log_settings(op, sv.live->ca->settings);
+	tell_settings(op, sv.live->ca->settings);
 	if (sv.live->loaded_why.kind != FAIL_NONE)
 		log_fail("nothing to serve yet", &sv.live->loaded_why);
 	key_wait(sv.live->ca, 5);
@@ -272,9 +282,12 @@ serve_cgi(const struct operation *op, const char *conf, struct fail *why)
 		    "descriptor 0 is no FastCGI socket, and allow_cgi is off");
 		cgi_refuse(op, &e, why);
 	} else {
-		log_settings(op, live->ca->settings);
+		double begun = when_clock();
+
+		tell_settings(op, live->ca->settings);
 		key_wait(live->ca, 2);
 		handle(op, live, &e);
+		meter_time(METER_REQUEST, when_clock() - begun);
 		rc = 0;
 	}
 	live_drop(live);
