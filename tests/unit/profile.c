@@ -89,6 +89,14 @@ a_profile_that_breaks_a_rule_is_refused_with_the_rule(void **state)
 		"RFC 5280, 4.1.2.5: outlives_issuer"},
 	    {"validity = \"90d\"; backdate = \"6m\";" CN,
 		"backdate': out of range; allowed: a duration in quotes"},
+	    {"validity = \"90d\"; revoke_replaced = \"always\";" CN,
+		"revoke_replaced"},
+	    {"validity = \"90d\"; revoke_replaced = \"after\";"
+	     " revoke_delay = \"59m\";" CN,
+		"wants a revoke_delay of \"1h\" at least"},
+	    {"validity = \"90d\"; ca = true; revoke_replaced = \"in-use\";"
+	     " key_usage = (\"keyCertSign\");" CN,
+		"RFC 5280, 6.1.3: revoke_replaced is not for CAs"},
 	    {"validity = \"90d\"; renewal_window = \"91d\";" CN,
 		"renewal_window is longer than validity"},
 	    {"validity = \"90d\"; ca = true;" CN,
