@@ -116,18 +116,6 @@ archive_open(int *fd, const char *path, struct fail *why)
 	return fail_errno(why, "open");
 }
 
-int
-archive_is(const struct archive *a, const char *sha256, struct fail *why)
-{
-	char hash[2 * SHA256_LEN + 1];
-
-	hex_write(hash, (struct span){a->sha256, SHA256_LEN}, false);
-	if (sha256 == NULL || strcasecmp(hash, sha256) == 0)
-		return 0;
-	return fail(why, FAIL_CONFLICT, "archive",
-	    "it is another backup: the sha256 of its manifest is %s", hash);
-}
-
 /* Where the database is put for a look: room is where the archive is. */
 static char *
 work_folder(const char *path, const char *work)

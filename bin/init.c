@@ -102,7 +102,7 @@ server_folder_make(
 	return rc;
 }
 
-static int
+int
 folders_make(const struct settings *settings, struct fail *why)
 {
 	const struct group *web = getgrnam(WEB_GROUP);

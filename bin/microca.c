@@ -56,13 +56,22 @@ static const struct command commands[] = {
     {"audit", audit_run,
 	"verify [--heads FILE]\n"
 	"       microca [-c FILE] audit head\n"
-	"       microca [-c FILE] audit gap",
-	"check the audit chain, sign how far it has come"},
+	"       microca [-c FILE] audit gap\n"
+	"       microca [-c FILE] audit list [--since TIME] [--until TIME] "
+	"[--event E]\n"
+	"           [--serial S] [--with TEXT] [--last N] [--limit N] "
+	"[--json]\n"
+	"       microca [-c FILE] audit show [--json] NUMBER",
+	"the record of all that was done: check, sign, look, carry off"},
     {"backup", backup_run,
 	"[--keep N] [--json] (FOLDER | FILE | -)\n"
 	"       microca [-c FILE] backup --verify [--sha256 HEX] [--work "
 	"FOLDER] [--json] FILE",
 	"all of the CA but its keys in one file; or check one"},
+    {"restore", restore_run,
+	"[--accept-loss] [--sha256 HEX] [--text TEXT] FILE\n"
+	"       microca [-c FILE] restore --into FOLDER [--sha256 HEX] FILE",
+	"put a backup in the place of what is there, or its files aside"},
     {"crl", crl_run, "[--force] [--json]",
 	"publish revocation lists as far as they are due"},
     {"secret", secret_run,

@@ -40,7 +40,7 @@ struct command {
 command_run approve_run, audit_run, backup_run, check_run, cloud_run, crl_run,
     csr_run, deny_run, forecast_run, httpd_run, import_run, init_run,
     install_run, issue_run, issuers_run, list_run, ocsp_run, pending_run,
-    proof_run, release_run, revoke_run, secret_run, show_run;
+    proof_run, release_run, restore_run, revoke_run, secret_run, show_run;
 
 /* ---- options.c ---- */
 enum option_type {
@@ -163,12 +163,13 @@ command_run cloud_reconcile;
 struct archive;
 /* "-" is standard input.  FAIL_ABSENT "file". */
 MUST_CHECK int archive_open(int *fd, const char *path, struct fail *why);
-/* Is it the one whose manifest has that SHA-256 (NULL: any)?  FAIL_CONFLICT
- * "archive". */
-MUST_CHECK int archive_is(
-    const struct archive *a, const char *sha256, struct fail *why);
 /* What is in it and what is not, for people. */
 void archive_say(FILE *to, const struct archive *a, const char *path);
+
+/* ---- init.c ---- */
+/* State, public and run folder, as far as they are not there; each is said.
+ * FAIL_CONFIG "folder", "owner". */
+MUST_CHECK int folders_make(const struct settings *settings, struct fail *why);
 
 /* ---- record.c: what `list` and `show` say of a certificate ---- */
 /* "good", "expired", "revoked", "held" at `now`; static. */

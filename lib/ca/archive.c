@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -18,6 +19,18 @@ archive_free(struct archive *a)
 {
 	manifest_free(&a->manifest);
 	memset(a, 0, sizeof(*a));
+}
+
+int
+archive_is(const struct archive *a, const char *sha256, struct fail *why)
+{
+	char hash[2 * SHA256_LEN + 1];
+
+	hex_write(hash, (struct span){a->sha256, SHA256_LEN}, false);
+	if (sha256 == NULL || strcasecmp(hash, sha256) == 0)
+		return 0;
+	return fail(why, FAIL_CONFLICT, "archive",
+	    "it is another backup: the sha256 of its manifest is %s", hash);
 }
 
 /* ---- written --------------------------------------------------------------------- */

@@ -16,6 +16,11 @@ struct archive { /* archive_free() */
 };
 void archive_free(struct archive *a); /* contents */
 
+/* Is it the one whose manifest has that SHA-256 (hex; NULL: any)?
+ * FAIL_CONFLICT "archive". */
+MUST_CHECK int archive_is(
+    const struct archive *a, const char *sha256, struct fail *why);
+
 /*
  * Write all of it to `fd`; a->manifest is filled but for its members, and gets
  * them.  `database` is the file of that member.  A file that is gone meanwhile

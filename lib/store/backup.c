@@ -119,32 +119,33 @@ entry_add(struct conn *c, const struct audit *entry, struct fail *why)
 	return rc;
 }
 
-/* `value` NULL: there is no mark any more. */
 static int
-mark(struct store *store, const char *value, const struct audit *entry,
-    struct fail *why)
+secrets_revoke(struct conn *c, int64_t now, struct fail *why)
 {
-	const enum sql q = value != NULL ? SQL_META_PUT : SQL_META_DROP;
-	const struct value values[] = {value_text(MARK), value_text(value)};
-	struct conn *c;
 	bool row;
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (db_query(c, q, &row, values, value != NULL ? 2 : 1, why) == 0 &&
-	    entry_add(c, entry, why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return db_query(
+	    c, SQL_SECRET_REVOKE_OPEN, &row, VALUES(value_number(now)), why);
 }
 
 int
-store_restored(struct store *store, const struct audit *entry, int64_t now,
-    struct fail *why)
+store_restored(struct store *store, bool lost, const struct audit *entry,
+    int64_t now, struct fail *why)
 {
 	char *text = str_fmt("%lld", (long long)now);
-	int rc = mark(store, text, entry, why);
+	struct conn *c;
+	bool row;
+	int rc = -1;
 
+	if (db_begin(&c, store->db, DB_WRITE, why) == 0) {
+		if (db_query(c, SQL_META_PUT, &row,
+			VALUES(value_text(MARK), value_text(text)), why) == 0 &&
+		    (!lost || secrets_revoke(c, now, why) == 0) &&
+		    entry_add(c, entry, why) == 0)
+			rc = db_commit(c, true, why);
+		else
+			db_rollback(c);
+	}
 	free(text);
 	return rc;
 }
@@ -153,7 +154,17 @@ int
 store_reconciled(
     struct store *store, const struct audit *entry, struct fail *why)
 {
-	return mark(store, NULL, entry, why);
+	struct conn *c;
+	bool row;
+
+	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
+		return -1;
+	if (db_query(c, SQL_META_DROP, &row, VALUES(value_text(MARK)), why) ==
+		0 &&
+	    entry_add(c, entry, why) == 0)
+		return db_commit(c, true, why);
+	db_rollback(c);
+	return -1;
 }
 
 int

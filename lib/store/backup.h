@@ -53,11 +53,12 @@ MUST_CHECK int store_forgotten_add(struct store *store, const char *issuer,
 /*
  * A database that came out of a backup tells so: `entry`, and that what it
  * says is still to be compared with what others know (`microca cloud
- * reconcile`).  One transaction, synced.  And: since when, 0: it is not; and
- * that it was done.
+ * reconcile`).  With `lost`, something was recorded after it was made: open
+ * one-time secrets may have been used up then, and are revoked.  One
+ * transaction, synced.  And: since when, 0: it is not; and that it was done.
  */
-MUST_CHECK int store_restored(struct store *store, const struct audit *entry,
-    int64_t now, struct fail *why);
+MUST_CHECK int store_restored(struct store *store, bool lost,
+    const struct audit *entry, int64_t now, struct fail *why);
 MUST_CHECK int store_restored_when(
     struct store *store, int64_t *when, struct fail *why);
 MUST_CHECK int store_reconciled(

@@ -524,6 +524,8 @@ const char *const sql_text[SQL_COUNT] = {
 			  " created, expires, used, revoked, made_by)"
 			  " VALUES ($1, $2, $3, $4, $5, $6, 0, 0, $7)",
     [SQL_SECRET_REVOKE] = "UPDATE secret SET revoked = $1 WHERE id = $2",
+    [SQL_SECRET_REVOKE_OPEN] = "UPDATE secret SET revoked = $1"
+			       " WHERE used = 0 AND revoked = 0",
     [SQL_SECRET_USE] = "UPDATE secret SET used = $1, request_key = $2,"
 		       " certificate = $3 WHERE id = $4",
     [SQL_SECRET_GIVE_BACK] =

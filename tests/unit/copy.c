@@ -278,8 +278,8 @@ test_mark(void **state)
 	(void)state;
 	must(store_restored_when(store, &when, &why));
 	assert_int_equal(when, 0);
-	must(store_restored(store, &out, T0, &why));
-	must(store_restored(store, &out, T0 + 5, &why));
+	must(store_restored(store, false, &out, T0, &why));
+	must(store_restored(store, true, &out, T0 + 5, &why));
 	must(store_restored_when(store, &when, &why));
 	assert_int_equal(when, T0 + 5);
 	must(store_reconciled(store, &done, &why));
