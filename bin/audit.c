@@ -1,5 +1,5 @@
 /* microca audit - the record of all that was done. */
-#include "bin/microca.h"
+#include "bin/audit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -134,6 +134,8 @@ static const struct {
     {"verify", verify},
     {"head", head},
     {"gap", gap},
+    {"list", audit_list},
+    {"show", audit_show},
 };
 
 int

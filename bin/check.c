@@ -11,6 +11,7 @@
 
 #include "bin/check.h"
 #include "lib/base/when.h"
+#include "lib/ca/effective.h"
 #include "lib/ca/keygen.h"
 #include "lib/ca/operators.h"
 #include "lib/key/pkcs11uri.h"
@@ -354,10 +355,7 @@ settings_print(const struct settings *settings)
 {
 	struct bytes text = {0};
 
-	bytes_addf(&text, "# %s\n", settings->path);
-	settings_write(&text, settings);
-	bytes_addf(&text, "\n# %s\n", settings->profiles_path);
-	profiles_write(&text, settings->profiles);
+	effective_write(&text, settings);
 	fputs((const char *)text.data, stdout);
 	bytes_free(&text);
 }

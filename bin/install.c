@@ -128,12 +128,18 @@ file_add(STACK_OF(X509) * pool, STACK_OF(X509) * *also, const char *path,
 static int
 publish(struct tool *tool, struct fail *why)
 {
-	if (tool_settings(tool, why) != 0 ||
-	    tool_become_owner(tool, why) != 0 ||
-	    issuers_republish(tool->settings, when_now(), why) != 0)
-		return -1;
-	printf("published %s\n", tool->settings->public_folder);
-	return 0;
+	struct audit entry = {
+	    .event = "install", .text = "what is published, written anew"};
+	struct ca *ca = NULL;
+	int rc = -1;
+
+	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
+	    tool_audit(tool, ca->store, &entry, why) == 0)
+		rc = issuers_republish(tool->settings, when_now(), why);
+	if (rc == 0)
+		printf("published %s\n", tool->settings->public_folder);
+	ca_drop(ca);
+	return rc;
 }
 
 static int

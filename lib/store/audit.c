@@ -91,6 +91,7 @@ audit_text(const struct audit *e, int64_t when_us)
 	member(&out, "subject", e->subject);
 	member(&out, "serial", e->serial);
 	member(&out, "cert_sha256", e->cert_sha256);
+	member(&out, "conf_sha256", e->conf_sha256);
 	member(&out, "reason", e->reason);
 	member(&out, "text", e->text);
 	member(&out, "cause", e->cause);

@@ -24,6 +24,7 @@ struct audit {
 	const char *subject;
 	const char *serial;      /* upper hex */
 	const char *cert_sha256; /* lower hex */
+	const char *conf_sha256; /* lower hex, of a configuration */
 	const char *reason;      /* reason word of a refusal or revocation */
 	const char *text;        /* its sentence */
 	const char *cause;

@@ -14,6 +14,7 @@
 #include "lib/web/answer.h"
 #include "lib/web/cgi.h"
 #include "lib/web/crew.h"
+#include "lib/web/diary.h"
 #include "lib/web/fcgi.h"
 #include "lib/web/intake.h"
 #include "lib/web/live.h"
@@ -26,6 +27,7 @@ struct server {
 	pthread_mutex_t lock;
 	struct live *live; /* under lock; each request holds its own */
 	struct crew *crew;
+	struct diary diary;
 	struct pulse pulse; /* as last written */
 	double looked;      /* when_clock() of the last look */
 };
@@ -162,6 +164,7 @@ reload(struct server *sv)
 	if (live_open(&live, sv->op, sv->conf, true, old, &why) != 0) {
 		log_fail(
 		    "the new configuration is not used, the old goes on", &why);
+		diary_refused(&sv->diary, old->ca, &why);
 		return;
 	}
 	(void)pthread_mutex_lock(&sv->lock);
@@ -171,6 +174,7 @@ reload(struct server *sv)
 	sv->looked = 0;
 	tell_settings(sv->op, live->ca->settings);
 	log_write(LOG_LEVEL_INFO, "configuration and certificates read anew");
+	diary_config(&sv->diary, live->ca);
 }
 
 static void
@@ -242,11 +246,13 @@ serve_fcgi(const struct operation *op, const char *conf, struct fail *why)
 	key_wait(sv.live->ca, 5);
 	work.threads = sv.live->ca->settings->threads;
 	work.wait = (double)sv.live->ca->settings->body_wait;
+	diary_start(&sv.diary, op, sv.live->ca);
 	if ((rc = crew_start(&sv.crew, &work, why)) == 0) {
 		watch(&sv, &set);
 		crew_stop(sv.crew);
 		log_write(LOG_LEVEL_INFO, "stopped");
 	}
+	diary_stop(&sv.diary, sv.live->ca);
 	if ((op->need & CA_KEY) != 0)
 		pulse_remove(sv.live->ca->settings, op->name);
 	pulse_free(&sv.pulse);

@@ -72,6 +72,7 @@ is "one waits" "$(post hold simpleenroll maker-ra "$T/wait.b64")" 202
 issue_ca next 1900
 issue_ca third 2000
 
+lost "what is published, anew" admin install published
 lost "a new issuer" admin install intermediate "$T/next.pem" "$T/root.pem"
 is "recorded, it is staged" "$(admin install intermediate "$T/next.pem" \
 	"$T/root.pem" | cut -d' ' -f1,2)" "staged $(serial next)"

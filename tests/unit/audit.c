@@ -24,6 +24,7 @@ record_is_compact_json_in_fixed_order(void **state)
 		 .subject = "CN=a",
 		 .serial = "0A",
 		 .cert_sha256 = "c4",
+		 .conf_sha256 = "c5",
 		 .reason = "pop",
 		 .text = "t",
 		 .cause = "x\ny \"z\"",
@@ -37,7 +38,8 @@ record_is_compact_json_in_fixed_order(void **state)
 		"\"requester\":\"own:a\",\"client_sha256\":\"c1\","
 		"\"csr_sha256\":\"c2\",\"spki_sha256\":\"c3\","
 		"\"subject\":\"CN=a\",\"serial\":\"0A\","
-		"\"cert_sha256\":\"c4\",\"reason\":\"pop\",\"text\":\"t\","
+		"\"cert_sha256\":\"c4\",\"conf_sha256\":\"c5\",\"reason\":"
+	        "\"pop\",\"text\":\"t\","
 		"\"cause\":\"x\\ny \\\"z\\\"\",\"status\":400,\"count\":7}"},
 	    {{.event = "x", .text = "bad \xff octet"}, -1,
 		"{\"time\":\"1969-12-31T23:59:59.999999Z\",\"event\":\"x\","
