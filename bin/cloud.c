@@ -8,6 +8,7 @@
 #include "lib/base/json.h"
 #include "lib/base/when.h"
 #include "lib/cloud/tally.h"
+#include "lib/store/backup.h"
 #include "lib/store/outbox.h"
 
 static const char *const mode_words[] = {
@@ -22,13 +23,14 @@ struct view {
 	const struct settings *settings;
 	struct outbox_state outbox;
 	struct tally tally;
+	int64_t restored; /* from a backup, and not compared since; 0: not */
 	int64_t now;
 };
 
 static int
 status_exit(const struct view *v)
 {
-	if (v->outbox.dead > 0)
+	if (v->outbox.dead > 0 || v->restored != 0)
 		return EXIT_DIFFERENCE;
 	return v->tally.result == RUN_DONE || v->tally.last_run == 0
 	           ? 0
@@ -86,6 +88,10 @@ status_text(struct bytes *out, const struct view *v)
 	    place_of(v->settings) != NULL ? ", " : "",
 	    place_of(v->settings) != NULL ? place_of(v->settings) : "");
 	line(out, "edge:", v->settings->cloud.edge);
+	if (v->restored != 0) {
+		ago(out, "restored:", v->restored, v->now);
+		line(out, "", "a backup: run microca cloud reconcile");
+	}
 	number(out, "to be told:", v->outbox.open);
 	if (v->outbox.oldest != 0)
 		ago(out, "oldest:", v->outbox.oldest, v->now);
@@ -159,6 +165,8 @@ status_json(const struct view *v)
 	json_str(j, "mode", mode_words[v->settings->cloud.mode]);
 	json_str(j, "place", place_of(v->settings));
 	json_str(j, "edge", v->settings->cloud.edge);
+	if (v->restored != 0)
+		json_time(j, "restored", v->restored);
 	json_int(j, "backlog", v->outbox.open);
 	if (v->outbox.oldest != 0)
 		json_time(j, "oldest", v->outbox.oldest);
@@ -204,6 +212,15 @@ status_write(
 	return rc;
 }
 
+/* Nobody is told anything: there is nothing to be compared. */
+static int
+restored_look(struct view *v, struct store *store, struct fail *why)
+{
+	if (v->settings->cloud.mode == CLOUD_OFF)
+		return 0;
+	return store_restored_when(store, &v->restored, why);
+}
+
 static int
 cloud_status(struct tool *tool, int argc, char **argv, struct fail *why)
 {
@@ -222,6 +239,7 @@ cloud_status(struct tool *tool, int argc, char **argv, struct fail *why)
 	v.settings = ca->settings;
 	tally_read(&v.tally, ca->settings->state);
 	if (store_outbox_state(ca->store, &v.outbox, why) == 0 &&
+	    restored_look(&v, ca->store, why) == 0 &&
 	    status_write(&v, ca->store, json, why) == 0)
 		rc = status_exit(&v);
 	tally_free(&v.tally);

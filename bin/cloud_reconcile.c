@@ -8,6 +8,7 @@
 
 #include "lib/base/json.h"
 #include "lib/cloud/reconcile.h"
+#include "lib/store/backup.h"
 
 static volatile int stop;
 
@@ -159,6 +160,23 @@ compare(struct work *w, const struct settings *settings, int argc, char **argv,
 	return rc;
 }
 
+/* All was compared, and what differs is repaired or the operator has seen to
+ * it: a restored backup is not any more what nobody looked at. */
+static int
+settle(const struct work *w, struct fail *why)
+{
+	const struct audit entry = {.event = "reconcile",
+	    .operation = "cloud",
+	    .requester = w->tool->who->requester};
+	int64_t restored;
+
+	if (!w->repair && differences(w) > 0)
+		return 0;
+	if (store_restored_when(w->store, &restored, why) != 0)
+		return -1;
+	return restored == 0 ? 0 : store_reconciled(w->store, &entry, why);
+}
+
 int
 cloud_reconcile(struct tool *tool, int argc, char **argv, struct fail *why)
 {
@@ -183,6 +201,8 @@ cloud_reconcile(struct tool *tool, int argc, char **argv, struct fail *why)
 	w.store = ca->store;
 	w.list = w.json ? json_new_array() : NULL;
 	rc = compare(&w, ca->settings, argc, argv, why);
+	if (rc == 0 && argc == 0)
+		rc = settle(&w, why);
 	if (rc == 0) {
 		summary(&w);
 		rc = differences(&w) > w.repaired ? EXIT_DIFFERENCE : 0;
