@@ -80,18 +80,18 @@ own_issuer(const X509 *issuer, struct fail *why)
 	    "parties no longer trust it");
 }
 
-/* Of any generation; NULL: it is none of them. */
+/* Of any generation, by either; NULL: it is none of them. */
 static const struct issuer *
-generation_of(const struct ca *ca, const char *serial, const uint8_t *sha256)
+generation_of(const struct ca *ca, const char *serial, const uint8_t *hash)
 {
 	const struct issuers *all = ca->issuers;
 
 	for (size_t i = 0; all != NULL && i < all->n; i++) {
 		const struct issuer *it = all->item[i];
+		const uint8_t *own = it->authority->cert->sha256;
 
-		if (sha256 != NULL ? memcmp(it->authority->cert->sha256, sha256,
-					 SHA256_LEN) == 0
-				   : strcmp(it->serial, serial) == 0)
+		if ((hash != NULL && memcmp(own, hash, SHA256_LEN) == 0) ||
+		    (serial != NULL && strcmp(it->serial, serial) == 0))
 			return it;
 	}
 	return NULL;
@@ -109,7 +109,7 @@ lookup(struct record *r, struct ca *ca, const char *serial,
 
 	if (rc != 0 || found)
 		return rc;
-	own = generation_of(ca, serial, sha256);
+	own = generation_of(ca, sha256 == NULL ? serial : NULL, sha256);
 	if (own != NULL)
 		return own_issuer(own->authority->issuer, why);
 	return fail(why, FAIL_ABSENT, "unknown-serial",
