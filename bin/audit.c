@@ -136,6 +136,7 @@ static const struct {
     {"gap", gap},
     {"list", audit_list},
     {"show", audit_show},
+    {"export", audit_export},
 };
 
 int

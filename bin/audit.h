@@ -6,6 +6,6 @@
 
 #include "bin/microca.h"
 
-command_run audit_list, audit_show;
+command_run audit_list, audit_show, audit_export;
 
 #endif

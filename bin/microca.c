@@ -61,7 +61,9 @@ static const struct command commands[] = {
 	"[--event E]\n"
 	"           [--serial S] [--with TEXT] [--last N] [--limit N] "
 	"[--json]\n"
-	"       microca [-c FILE] audit show [--json] NUMBER",
+	"       microca [-c FILE] audit show [--json] NUMBER\n"
+	"       microca [-c FILE] audit export [--certificates] [--no-head] "
+	"FILE",
 	"the record of all that was done: check, sign, look, carry off"},
     {"backup", backup_run,
 	"[--keep N] [--json] (FOLDER | FILE | -)\n"
