@@ -162,7 +162,7 @@ kill -HUP "$pid"
 becomes "no key of that label" label "503 token-key later"
 key_is twin
 kill -HUP "$pid"
-ok "two keys of one label" wait_for 10 health_says 'token: token-key'
+ok "two keys of one label" wait_for 10 health_says 'token-key: simpleenroll: '
 is "are none" "$(ask label)" "503 token-key later"
 key_is other
 kill -HUP "$pid"

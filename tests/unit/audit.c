@@ -39,7 +39,7 @@ record_is_compact_json_in_fixed_order(void **state)
 		"\"csr_sha256\":\"c2\",\"spki_sha256\":\"c3\","
 		"\"subject\":\"CN=a\",\"serial\":\"0A\","
 		"\"cert_sha256\":\"c4\",\"conf_sha256\":\"c5\",\"reason\":"
-	        "\"pop\",\"text\":\"t\","
+		"\"pop\",\"text\":\"t\","
 		"\"cause\":\"x\\ny \\\"z\\\"\",\"status\":400,\"count\":7}"},
 	    {{.event = "x", .text = "bad \xff octet"}, -1,
 		"{\"time\":\"1969-12-31T23:59:59.999999Z\",\"event\":\"x\","
