@@ -37,7 +37,6 @@ admin revoke --reason keyCompromise "$two" >/dev/null
 three=$(issue three)
 four=$(issue four)
 admin crl >/dev/null
-before=$(number)
 is "a backup" "$(run backup "$B")" 0
 FIRST=$(newest)
 like "is called by the key and the time" "$FIRST" \
@@ -111,6 +110,7 @@ for n in 1 2 3; do
 			openssl genpkey -algorithm EC -pkeyopt \
 				ec_paramgen_curve:P-256 -out "$T/load$n-$i.key"
 			csr "load$n-$i" "/CN=load$n-$i"
+			# shellcheck disable=SC2030 # of this one
 			ANSWER=$T/answer$n BODY=$T/body$n
 			send_csr plain "$T/load$n-$i.b64" >>"$T/sent$n"
 			rm "$T/load$n-$i".*
@@ -157,7 +157,7 @@ cut_at() { head -c "$1" "$FIRST" >"$T/bad.tar"; }
 changed_at() { # an octet of the archive is another one
 	cp "$FIRST" "$T/bad.tar"
 	octet=$(od -An -tu1 -j "$1" -N 1 "$FIRST" | tr -d ' ')
-	printf "\\$(printf %o $((octet ^ 1)))" |
+	printf '%b' "\\0$(printf %o $((octet ^ 1)))" |
 		dd of="$T/bad.tar" bs=1 seek="$1" conv=notrunc 2>/dev/null
 }
 cut_at 0 && bad "an empty file" "$T/bad.tar"
@@ -289,6 +289,7 @@ openssl ocsp -issuer "$T/ca.pem" -no_nonce -serial "0x$five" -reqout "$T/rq" \
 	>/dev/null 2>&1
 send plain ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
 	CONTENT_TYPE=application/ocsp-request <"$T/rq" >/dev/null
+# shellcheck disable=SC2031
 like "the responder knows it, too" "$(openssl ocsp -respin "$BODY" -noverify \
 	-resp_text 2>&1)" 'Cert Status: revoked'
 stop

@@ -20,13 +20,13 @@ for program in simpleenroll ocsp; do
 	is "$program starts" "$(last '.event, .operation, .conf_sha256' | xargs)" \
 		"start $program $(effective)"
 	like "… with its version" "$(last .text)" '^version [0-9]'
-	stop
+	stop TERM
 	is "… and stops" "$rc $(last '.event, .operation' | xargs)" \
 		"0 stop $program"
 done
 before=$(rows)
 start cacerts
-stop
+stop TERM
 is "what has no store records nothing" "$(rows)" "$before"
 
 start simpleenroll
@@ -49,7 +49,7 @@ is "… with the reason" "$(last '.event, .operation, .reason' | xargs)" \
 	"config simpleenroll config"
 like "… and where" "$(last .text)" 'microca.conf:[0-9]+: .*nonsense'
 cp "$T/good.conf" "$CONF"
-stop
+stop TERM
 is "the chain is good" "$(admin audit verify >"$T/out"; echo $?)" 0
 
 # ---- looking
