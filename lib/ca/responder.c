@@ -9,7 +9,6 @@
 
 #define FILE_MOST (64 * 1024)
 #define KEY_WAIT 2.0 /* s */
-#define RETRY_SECONDS 60
 
 /* ---- what it is ----------------------------------------------------------- */
 
@@ -217,16 +216,24 @@ responders_free(struct ca *ca)
 	free(ca->responders);
 }
 
+/* A key in a token may be another after a restart, so it is compared when it is
+ * lent. */
 static int
 lend(EVP_PKEY **key, struct ca *ca, struct responder *r, struct fail *why)
 {
+	EVP_PKEY *lent = NULL;
 	int rc = 0;
 
 	if (key_ready(r->key, KEY_WAIT, why) != 0)
 		return -1;
 	(void)pthread_mutex_lock(&ca->lock);
-	if (r->lent == NULL)
-		rc = key_lend(&r->lent, r->key, why);
+	if (r->lent == NULL && (rc = key_lend(&lent, r->key, why)) == 0) {
+		rc = responder_fits(r, lent, why);
+		if (rc == 0)
+			r->lent = lent;
+		else
+			EVP_PKEY_free(lent);
+	}
 	*key = r->lent;
 	(void)pthread_mutex_unlock(&ca->lock);
 	return rc;
@@ -237,11 +244,5 @@ responder_ready(EVP_PKEY **key, struct ca *ca, struct responder *r, int64_t now,
     struct fail *why)
 {
 	*key = NULL;
-	if (r->cert != NULL && now >= r->not_before && now < r->not_after)
-		return lend(key, ca, r, why);
-	if (r->why.kind != FAIL_NONE)
-		fail_cause(why, "%s", r->why.text);
-	fail(why, FAIL_BUSY, "responder",
-	    "the responder has no certificate that is valid: microca ocsp");
-	return fail_retry(why, RETRY_SECONDS);
+	return responder_valid(r, now, why) == 0 ? lend(key, ca, r, why) : -1;
 }

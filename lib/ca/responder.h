@@ -42,9 +42,32 @@ void responder_free(struct responder *r); /* contents */
 /* For all of ca->issuers; a failure is the responder's. */
 void responders_open(struct ca *ca, int64_t now);
 void responders_free(struct ca *ca);
-/* Is it valid at `now`, is its key there?  `key` is borrowed from it.
- * FAIL_BUSY "responder", "token-…". */
+/* Is it valid at `now`, is its key there, and its own?  `key` is borrowed from
+ * it.  FAIL_BUSY: responder_valid()'s, responder_fits()'s, "token-…". */
 MUST_CHECK int responder_ready(EVP_PKEY **key, struct ca *ca,
     struct responder *r, int64_t now, struct fail *why);
+
+/* ---- what is wrong with it (responder_state.c) ---- */
+
+/* Is certificate status asked for here?  A profile names a place of it, or
+ * `microca ocsp` has run. */
+bool responders_wanted(const struct settings *s);
+/* FAIL_BUSY "responder-absent", "responder-ended". */
+MUST_CHECK int responder_valid(
+    const struct responder *r, int64_t now, struct fail *why);
+/* The public half of its key.  FAIL_BUSY "responder-key". */
+MUST_CHECK int responder_fits(
+    const struct responder *r, const EVP_PKEY *public, struct fail *why);
+/* From when on `microca ocsp` renews it: half of its time. */
+int64_t responder_due(const struct responder *r);
+/* FAIL_BUSY "responder-due": that was long ago, three quarters are over. */
+MUST_CHECK int responder_renewed(
+    const struct responder *r, int64_t now, struct fail *why);
+/* All of this by the files and the key, which is waited for `wait` s at most. */
+MUST_CHECK int responder_check(const struct settings *s,
+    const struct issuer *issuer, double wait, int64_t now, struct fail *why);
+/* All of this for a program that answers: of every generation that has issued
+ * and goes on, the first that has something. */
+MUST_CHECK int responders_state(struct ca *ca, int64_t now, struct fail *why);
 
 #endif

@@ -1,0 +1,139 @@
+#include "lib/ca/responder.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define RETRY_SECONDS 60
+
+bool
+responders_wanted(const struct settings *s)
+{
+	const struct profile *p = s->profiles->list.item;
+	char *folder = responders_folder(s);
+	bool wanted = access(folder, F_OK) == 0;
+
+	for (size_t i = 0; i < s->profiles->list.n && !wanted; i++)
+		wanted = p[i].ocsp_urls.n > 0;
+	free(folder);
+	return wanted;
+}
+
+static int
+not_usable(struct fail *why, const char *word, const char *text)
+{
+	fail(why, FAIL_BUSY, word, "%s", text);
+	return fail_retry(why, RETRY_SECONDS);
+}
+
+int
+responder_valid(const struct responder *r, int64_t now, struct fail *why)
+{
+	if (r->cert == NULL) {
+		not_usable(why, "responder-absent",
+		    "the OCSP responder has no certificate: microca ocsp");
+		if (r->why.kind != FAIL_NONE)
+			fail_cause(why, "%s", r->why.text);
+		return -1;
+	}
+	if (now < r->not_before || now >= r->not_after)
+		return not_usable(why, "responder-ended",
+		    "the OCSP responder's certificate is not valid now: "
+		    "microca ocsp");
+	return 0;
+}
+
+int
+responder_fits(
+    const struct responder *r, const EVP_PKEY *public, struct fail *why)
+{
+	if (EVP_PKEY_eq(public, X509_get0_pubkey(r->cert)) == 1)
+		return 0;
+	return not_usable(why, "responder-key",
+	    "the OCSP responder's certificate is for another key: microca "
+	    "ocsp");
+}
+
+int64_t
+responder_due(const struct responder *r)
+{
+	return r->not_before + (r->not_after - r->not_before) / 2;
+}
+
+/* Half of what was left for renewing it is over. */
+int
+responder_renewed(const struct responder *r, int64_t now, struct fail *why)
+{
+	if (now < r->not_before + (r->not_after - r->not_before) / 4 * 3)
+		return 0;
+	return not_usable(why, "responder-due",
+	    "the OCSP responder's certificate should be another by now: does "
+	    "`microca ocsp` run?");
+}
+
+/* ---- key and all ------------------------------------------------------------ */
+
+static int
+key_fits(const struct responder *r, const struct key_place *place, double wait,
+    struct fail *why)
+{
+	struct key *key = NULL;
+	EVP_PKEY *public = NULL;
+	int rc = -1;
+
+	if (key_open(&key, place, why) == 0 && key_ready(key, wait, why) == 0 &&
+	    key_public(&public, key, why) == 0)
+		rc = responder_fits(r, public, why);
+	EVP_PKEY_free(public);
+	key_free(key);
+	return rc;
+}
+
+int
+responder_check(const struct settings *s, const struct issuer *issuer,
+    double wait, int64_t now, struct fail *why)
+{
+	char *path = responder_path(s, issuer->authority->keyid);
+	struct key_place place = responder_place(s, path);
+	struct responder r;
+	struct fail unread = {0};
+	int rc = responder_read(&r, s, issuer, &unread);
+
+	if (rc != 0)
+		r.why = unread;
+	rc = responder_valid(&r, now, why);
+	if (rc == 0)
+		rc = key_fits(&r, &place, wait, why);
+	if (rc == 0)
+		rc = responder_renewed(&r, now, why);
+	responder_free(&r);
+	free(path);
+	return rc;
+}
+
+/* The certificate, then the key as it is now: nobody is waited for. */
+static int
+state_of(struct ca *ca, struct responder *r, int64_t now, struct fail *why)
+{
+	EVP_PKEY *key;
+
+	if (responder_ready(&key, ca, r, now, why) != 0)
+		return -1;
+	return responder_renewed(r, now, why);
+}
+
+int
+responders_state(struct ca *ca, int64_t now, struct fail *why)
+{
+	for (size_t i = 0; ca->issuers != NULL && i < ca->issuers->n; i++) {
+		const struct issuer *issuer = ca->issuers->item[i];
+
+		if (ca->responders[i] == NULL ||
+		    issuer->authority->not_after <= now ||
+		    issuers_state(ca->issuers, issuer, now) == ISSUER_STAGED)
+			continue;
+		if (state_of(ca, ca->responders[i], now, why) != 0)
+			return -1;
+	}
+	return 0;
+}
