@@ -12,8 +12,9 @@
 #include "bin/microca.h"
 #include "lib/base/file.h"
 
-static const struct httpd_server *const servers[] = {
-    &httpd_lighttpd, &httpd_nginx};
+static const struct httpd_server *const servers[] = {&httpd_lighttpd,
+    &httpd_nginx, &httpd_apache, &httpd_apache_fcgid, &httpd_apache_cgi,
+    &httpd_caddy};
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 

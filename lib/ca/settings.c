@@ -72,6 +72,7 @@ resolve(struct settings *s, struct fail *why)
 	path_resolve(&s->keygen.certificate, s->folder);
 	path_resolve(&s->httpd.log_folder, s->folder);
 	path_resolve(&s->httpd.module_folder, s->folder);
+	path_resolve(&s->httpd.wrappers, s->folder);
 	return 0;
 }
 

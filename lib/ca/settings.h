@@ -108,6 +108,7 @@ struct settings {
 		char *user, *group;
 		char *log_folder;
 		char *module_folder;
+		char *wrappers;  /* folder of what suexec starts */
 		int health_port; /* plain HTTP; 0: none */
 	} httpd;
 };

@@ -43,7 +43,7 @@ says "a bad word" 2 'none of: table json csv' list --format xml
 says "a bad duration" 2 'not a duration' list --expiring soon
 says "a bad number" 2 'not a number from 1' list --limit 0
 says "a bad serial" 2 'hex digits' show 12xy
-says "an unknown web server" 2 'lighttpd$' httpd iis
+says "an unknown web server" 2 'lighttpd, nginx, ' httpd iis
 echo 'nonsense = true;' >"$T/bad.conf"
 is "a broken configuration" "$("$BUILDDIR/bin/microca" -c "$T/bad.conf" \
 	list 2>"$T/err"; echo $?)" 2
@@ -330,7 +330,7 @@ broken "no issuing certificate" 'issuer'
 mv "$T/issuer.pem" "$T/state/issuer.pem"
 is "in the end all is well" "$(run check)" 0
 
-for server in lighttpd nginx; do
+for server in lighttpd nginx apache apache-fcgid apache-cgi caddy; do
 	is "the sample's web server: $server" "$("$BUILDDIR/bin/microca" \
 		-c "$SRCDIR/etc/microca.conf" httpd "$server")" \
 		"$(cat "$SRCDIR/httpd-examples/$server.conf")"
