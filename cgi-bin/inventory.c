@@ -1,5 +1,6 @@
-/* inventory - every certificate, behind an API; for operators alone. */
+/* inventory - every certificate, as pages and behind an API; for operators. */
 #include "lib/page/api.h"
+#include "lib/page/pages.h"
 
 #define API "/api/v1/"
 
@@ -19,7 +20,11 @@ static const struct front_route routes[] = {
     {NULL, NULL, NULL},
 };
 
-static const struct front_site site = {.routes = routes};
+static const struct front_site site = {
+    .routes = routes,
+    .pages = pages_routes,
+    .refuse = pages_refuse,
+};
 
 static void
 inventory(void *own, struct ca *ca, const struct fail *trouble, struct edge *e)

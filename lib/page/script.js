@@ -1,0 +1,36 @@
+// What the pages do better with a script; they work without it.
+"use strict";
+
+// The same moment in the reader's own time.
+for (const time of document.querySelectorAll("time")) {
+	const when = new Date(time.dateTime);
+
+	if (!Number.isNaN(when.getTime()))
+		time.title = when.toLocaleString() + " here";
+}
+
+// "/" goes to the search, as in many places.
+document.addEventListener("keydown", (event) => {
+	const field = document.querySelector("#subject");
+	const busy = /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName);
+
+	if (event.key !== "/" || busy || !field || event.ctrlKey || event.metaKey)
+		return;
+	event.preventDefault();
+	field.focus();
+});
+
+// Empty fields are left out of the search's address.
+for (const form of document.querySelectorAll("form.search"))
+	form.addEventListener("formdata", (event) => {
+		for (const [name, value] of [...event.formData])
+			if (value === "")
+				event.formData.delete(name);
+	});
+
+// An act is sent once.
+for (const form of document.querySelectorAll("form.act"))
+	form.addEventListener("submit", () => {
+		for (const button of form.querySelectorAll("button"))
+			setTimeout(() => { button.disabled = true; }, 0);
+	});
