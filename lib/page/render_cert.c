@@ -229,7 +229,7 @@ history(struct bytes *out, const struct view_cert *v)
 	bytes_adds(out,
 	    "<section aria-labelledby=\"history\"><h2 id=\"history\">"
 	    "History</h2>\n<div class=\"scroll\" tabindex=\"0\" "
-	    "role=\"region\" aria-labelledby=\"history\"><table><thead><tr>");
+	    "role=\"group\" aria-labelledby=\"history\"><table><thead><tr>");
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
 		html_addf(out, "<th scope=\"col\">%s</th>", columns[i]);
 	bytes_adds(out, "</tr></thead><tbody>\n");

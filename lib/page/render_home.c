@@ -189,7 +189,7 @@ lifetimes(struct bytes *out, const struct view_home *v)
 	bytes_adds(out,
 	    "<section aria-labelledby=\"ends\"><h2 id=\"ends\">"
 	    "What this CA lives by</h2>\n<div class=\"scroll\" tabindex=\"0\" "
-	    "role=\"region\" aria-labelledby=\"ends\"><table>"
+	    "role=\"group\" aria-labelledby=\"ends\"><table>"
 	    "<thead><tr><th scope=\"col\">What</th>"
 	    "<th scope=\"col\">Subject</th><th scope=\"col\">Ends</th>"
 	    "<th scope=\"col\">That is</th><th scope=\"col\">Time used</th>"

@@ -56,8 +56,11 @@ order_field(struct bytes *out, const struct view_query *q)
 
 	select_begin(out, "order", "Order");
 	for (int o = BROWSE_NEWEST; o <= BROWSE_ENDED; o++)
-		choice(out, browse_order_word((enum browse_order)o), texts[o],
-		    q->order);
+		/* The first is what an empty query means. */
+		choice(out,
+		    o != BROWSE_NEWEST ? browse_order_word((enum browse_order)o)
+				       : "",
+		    texts[o], q->order);
 	bytes_adds(out, "</select></p>\n");
 }
 
@@ -164,12 +167,16 @@ row(struct bytes *out, const struct record *r, int64_t now)
 		html_addf(out, "<br><small>%s</small>", r->san);
 	bytes_adds(out, "</th><td>");
 	frame_state(out, browse_state_at(r, now));
-	html_addf(
-	    out, "</td><td>%s</td><td>%s</td><td>", r->profile, r->endpoint);
+	html_addf(out,
+	    "</td><td data-label=\"Profile\">%s</td>"
+	    "<td data-label=\"Endpoint\">%s</td><td data-label=\"Issued\">",
+	    r->profile, r->endpoint);
 	html_time(out, r->issued);
-	bytes_adds(out, "</td><td>");
+	bytes_adds(out, "</td><td data-label=\"Ends\">");
 	html_day(out, r->not_after);
-	html_addf(out, "</td><td><code>%s</code></td></tr>\n", r->serial);
+	html_addf(out,
+	    "</td><td data-label=\"Serial\"><code>%s</code></td></tr>\n",
+	    r->serial);
 }
 
 static void
@@ -178,9 +185,9 @@ rows(struct bytes *out, const struct view_list *v)
 	static const char *const columns[] = {"Subject", "State", "Profile",
 	    "Endpoint", "Issued", "Ends", "Serial"};
 
-	bytes_adds(out,
-	    "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-	    "aria-label=\"Certificates\"><table class=\"list\"><thead><tr>");
+	bytes_adds(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
+			"aria-label=\"Certificates\">\n"
+			"<table class=\"list cards\"><thead><tr>");
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
 		html_addf(out, "<th scope=\"col\">%s</th>", columns[i]);
 	bytes_adds(out, "</tr></thead><tbody>\n");

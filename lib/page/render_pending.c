@@ -6,44 +6,62 @@
 /* ---- requests that wait -------------------------------------------------- */
 
 static void
+way(struct bytes *out, const struct pending *p, const char *act,
+    const char *text, const char *class)
+{
+	html_addf(out,
+	    "<a class=\"%s\" href=\"/inventory/pending/%lld/%s\">%s"
+	    "<span class=\"hidden\"> request %lld</span></a> ",
+	    class, (long long)p->id, act, text, (long long)p->id);
+}
+
+/* The other decision may still be taken while nothing is issued. */
+static void
+ways(struct bytes *out, const struct pending *p)
+{
+	bytes_adds(out, "</td><td class=\"buttons\">");
+	if (p->state == PENDING_OPEN)
+		way(out, p, "approve", "Approve…", "button");
+	way(out, p, "deny", "Deny…", "button danger");
+}
+
+static void
 waiting(
     struct bytes *out, const struct pending *p, const struct view_pending *v)
 {
-	html_addf(out, "<tr><td class=\"number\">%lld</td><th scope=\"row\">%s",
+	html_addf(out,
+	    "<tr><td class=\"number\" data-label=\"Number\">%lld</td>"
+	    "<th scope=\"row\">%s",
 	    (long long)p->id,
 	    p->subject != NULL && *p->subject != '\0' ? p->subject
 						      : "(no subject)");
 	if (p->san != NULL && *p->san != '\0')
 		html_addf(out, "<br><small>%s</small>", p->san);
 	html_addf(out,
-	    "</th><td>%s<br><small>%s, %s</small></td><td>%s<br>"
-	    "<small>%s</small></td><td>",
-	    p->profile, p->endpoint, p->operation, p->requester, p->peer);
+	    "</th><td>%s%s<br><small>%s</small></td>"
+	    "<td>%s<br><small>%s, %s</small></td>"
+	    "<td>%s<br><small>%s</small></td><td data-label=\"Asked\">",
+	    pending_state_word(p->state), p->decider != NULL ? " by" : "",
+	    p->decider, p->profile, p->endpoint, p->operation, p->requester,
+	    p->peer);
 	html_ago(out, p->created, v->view.now);
-	bytes_adds(out, "</td><td>");
+	bytes_adds(out, "</td><td data-label=\"Given up\">");
 	html_ago(out, p->expires, v->view.now);
 	if (v->may_decide)
-		html_addf(out,
-		    "</td><td class=\"buttons\"><a class=\"button\" "
-		    "href=\"/inventory/pending/%lld/approve\">Approve…"
-		    "<span class=\"hidden\"> request %lld</span></a> "
-		    "<a class=\"button danger\" "
-		    "href=\"/inventory/pending/%lld/deny\">Deny…"
-		    "<span class=\"hidden\"> request %lld</span></a>",
-		    (long long)p->id, (long long)p->id, (long long)p->id,
-		    (long long)p->id);
+		ways(out, p);
 	bytes_adds(out, "</td></tr>\n");
 }
 
 static void
 table(struct bytes *out, const struct view_pending *v)
 {
-	static const char *const columns[] = {"Number", "Subject", "Profile",
-	    "Who asks", "Asked", "Given up", "Decide"};
+	static const char *const columns[] = {"Number", "Subject", "State",
+	    "Profile", "Who asks", "Asked", "Given up", "Decide"};
 	size_t n = sizeof(columns) / sizeof(*columns) - !v->may_decide;
 
-	bytes_adds(out, "<div class=\"scroll\" tabindex=\"0\" role=\"region\" "
-			"aria-label=\"Requests\"><table><thead><tr>");
+	bytes_adds(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
+			"aria-label=\"Requests\"><table class=\"cards\">"
+			"<thead><tr>");
 	for (size_t i = 0; i < n; i++)
 		html_addf(out, "<th scope=\"col\">%s</th>", columns[i]);
 	bytes_adds(out, "</tr></thead><tbody>\n");

@@ -24,8 +24,12 @@ ok "enrolled" "$C" enroll --url "$U" "${anchors[@]}" --folder dev \
 	--subject CN=est-1 --auth-cert "$DEMO/manufacturer.pem" \
 	--auth-key "$DEMO/manufacturer.key"
 first=$(serial dev/current/cert.pem)
-ok "renewed without a try" "$C" reenroll --url "$U" "${anchors[@]}" \
-	--folder dev --probe false
+cat >untried.conf <<-END
+	state = "$T";
+	servers = ( { name = "plant"; url = "$U"; anchors = "$DEMO/root.pem"; } );
+	certificates = ( { name = "dev"; subject = "CN=est-1"; probe = false; } );
+END
+ok "renewed without a try" "$C" reenroll -c untried.conf dev
 second=$(serial dev/current/cert.pem)
 admin crl >/dev/null
 is "the old one stays: nobody has seen the new one" \
