@@ -1,5 +1,9 @@
 #include "lib/page/frame.h"
 
+#ifdef HAVE_CONFIG_H
+#include "config.h"
+#endif
+
 #include <string.h>
 
 #include "lib/page/render.h"
