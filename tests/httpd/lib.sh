@@ -86,6 +86,11 @@ ok() {
 	tap_bad=$((tap_bad + 1))
 }
 
+# like NAME GOT REGEX
+like() {
+	ok "$1" grep -qE -e "$3" <<<"$2"
+}
+
 is() {
 	local name=$1 got=$2 want=$3
 	tap_n=$((tap_n + 1))
