@@ -11,9 +11,11 @@
 
 #include "bin/check.h"
 #include "lib/base/when.h"
+#include "lib/ca/crls.h"
 #include "lib/ca/effective.h"
 #include "lib/ca/keygen.h"
 #include "lib/ca/operators.h"
+#include "lib/ca/responder.h"
 #include "lib/key/pkcs11uri.h"
 #include "lib/store/pending.h"
 
@@ -322,6 +324,33 @@ spare_profiles(const struct check *c)
 	}
 }
 
+/* Certificate status, where it is asked for. */
+static void
+status_report(struct check *c)
+{
+	const struct issuers *all = c->issuers;
+	int64_t now = when_now();
+	struct fail why = {0};
+
+	if (crls_wanted(c->settings))
+		report(c, "the revocation lists are there and in time",
+		    crls_health(c->settings, all, now, &why), &why);
+	for (size_t i = 0; responders_wanted(c->settings) && i < all->n; i++) {
+		const struct issuer *one = all->item[i];
+		char *what = str_fmt(
+		    "the OCSP responder of key %s", one->authority->keyid);
+
+		why = (struct fail){0};
+		if (one->authority->not_after > now &&
+		    issuers_state(all, one, now) != ISSUER_STAGED)
+			report(c, what,
+			    responder_check(
+				c->settings, one, TOOL_TOKEN_WAIT, now, &why),
+			    &why);
+		free(what);
+	}
+}
+
 static void
 tests_run(struct check *c)
 {
@@ -343,6 +372,7 @@ tests_run(struct check *c)
 		if (c->public != NULL)
 			staged_report(c);
 		spare_profiles(c);
+		status_report(c);
 	}
 	waiting_report(c);
 	if (c->key != NULL && key_is_file(c->key))

@@ -11,6 +11,7 @@
 #include "lib/base/json.h"
 #include "lib/base/when.h"
 #include "lib/ca/crls.h"
+#include "lib/ca/responder.h"
 #include "lib/ca/forecast.h"
 
 #define DAY 86400
@@ -101,6 +102,27 @@ lists_add(struct outlook *o)
 			    str_fmt("revocation list of key %s ends: `microca "
 				    "crl` makes the next",
 				keyid));
+	}
+}
+
+static void
+responders_add(struct outlook *o)
+{
+	const struct issuers *all = o->ca->issuers;
+
+	for (size_t i = 0; i < all->n; i++) {
+		struct responder r = {0};
+		struct fail why = {0};
+
+		if (responder_read(&r, o->ca->settings, all->item[i], &why) ==
+			0 &&
+		    r.cert != NULL)
+			forecast_add(&o->f, r.not_after, "responder",
+			    r.not_after <= o->f.now,
+			    str_fmt("certificate of the OCSP responder of key "
+				    "%s ends: `microca ocsp` renews it before",
+				all->item[i]->authority->keyid));
+		responder_free(&r);
 	}
 }
 
@@ -314,6 +336,7 @@ forecast_run(struct tool *tool, int argc, char **argv, struct fail *why)
 	}
 	if (rc == 0) {
 		issuers_add(&o);
+		responders_add(&o);
 		lists_add(&o);
 		own_add(&o);
 		disk_add(&o);

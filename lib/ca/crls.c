@@ -62,21 +62,6 @@ published_read(
 	return rc;
 }
 
-int
-crls_read(struct crls_state *state, const struct settings *settings,
-    const char *keyid, struct fail *why)
-{
-	char *path = crls_path(settings, keyid);
-	uint8_t entries[SHA256_LEN];
-	int rc;
-
-	*state = (struct crls_state){.keyid = keyid, .path = path};
-	rc = published_read(state, entries, why);
-	state->path = NULL;
-	free(path);
-	return rc;
-}
-
 /* ---- what is to be published ------------------------------------------------ */
 
 static int

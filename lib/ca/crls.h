@@ -34,10 +34,20 @@ MUST_CHECK int crls_make(struct ca *ca, bool force, int64_t now,
     void (*each)(const struct crls_state *state, void *arg), void *arg,
     struct fail *why);
 
-/* What is published, by the file alone; all 0 and 0 when there is none.
+/* ---- what is published (crls_state.c) ---- */
+
+/* By the file alone, of which little is read; all 0 when there is none.
  * FAIL_BROKEN when it is none of ours. */
 MUST_CHECK int crls_read(struct crls_state *state,
     const struct settings *settings, const char *keyid, struct fail *why);
+/* Are lists asked for here?  A profile names a place of them, or `microca crl`
+ * has run. */
+bool crls_wanted(const struct settings *settings);
+/* Of every key that has issued and goes on, the first that has something:
+ * FAIL_BUSY "crl-absent", "crl-ended", "crl-due" (three quarters of its time
+ * are over); crls_read()'s. */
+MUST_CHECK int crls_health(const struct settings *settings,
+    const struct issuers *all, int64_t now, struct fail *why);
 
 /* public/crl/KEYID.crl; the caller frees. */
 char *crls_path(const struct settings *settings, const char *keyid);

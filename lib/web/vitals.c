@@ -5,6 +5,8 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/ca/crls.h"
+#include "lib/ca/responder.h"
 #include "lib/store/pending.h"
 #include "lib/web/pulse.h"
 
@@ -76,6 +78,46 @@ disk_look(struct findings *f, const struct settings *s)
 	else if (left / 2 < (uint64_t)s->disk_reserve)
 		findings_add(f, VITALS_DEGRADED, "disk-low", "",
 		    "less than twice the disk's reserve is left");
+}
+
+/* Relying parties refuse everybody once a list has ended; what is merely late
+ * needs a hand. */
+static void
+lists_look(struct findings *f, const struct ca *ca, int64_t now)
+{
+	struct fail why = {0};
+
+	if (crls_wanted(ca->settings) &&
+	    crls_health(ca->settings, ca->issuers, now, &why) != 0)
+		findings_add(
+		    f, VITALS_DEGRADED, why.reason, "crl", "%s", why.text);
+}
+
+/* Its certificates alone: its keys are the responder's own affair. */
+static void
+responders_look(struct findings *f, const struct ca *ca, int64_t now)
+{
+	const struct issuers *all = ca->issuers;
+
+	if (all == NULL || !responders_wanted(ca->settings))
+		return;
+	for (size_t i = 0; i < all->n; i++) {
+		const struct issuer *one = all->item[i];
+		struct responder r = {0};
+		struct fail why = {0};
+
+		if (one->authority->not_after <= now ||
+		    issuers_state(all, one, now) == ISSUER_STAGED)
+			continue;
+		if (responder_read(&r, ca->settings, one, &why) != 0)
+			r.why = why;
+		why = (struct fail){0};
+		if (responder_valid(&r, now, &why) != 0 ||
+		    responder_renewed(&r, now, &why) != 0)
+			findings_add(f, VITALS_DEGRADED, why.reason, "ocsp",
+			    "%s", why.text);
+		responder_free(&r);
+	}
 }
 
 /* Is the operation on anywhere? */
@@ -185,5 +227,7 @@ vitals_take(struct findings *f, const struct ca *ca, int64_t now)
 	issuer_look(f, ca, now);
 	chain_look(f, ca->settings);
 	disk_look(f, ca->settings);
+	lists_look(f, ca, now);
+	responders_look(f, ca, now);
 	programs_look(f, ca->settings, now);
 }
