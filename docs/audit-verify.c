@@ -51,6 +51,7 @@ static long long bundled, records, heads, issued, shown, line;
 static unsigned char chain[HASH]; /* the last record's hash */
 static const char *wants_issued;  /* the last record's certificate, by hash */
 static char issued_sha[2 * HASH + 1];
+static long long without; /* the first record without its certificate, or 0 */
 
 __attribute__((noreturn, format(printf, 2, 3))) static void
 broken(long long seq, const char *fmt, ...)
@@ -598,6 +599,9 @@ issued_look(const char *base64)
 	hex(digits, hash);
 	if (wants_issued == NULL || strcmp(wants_issued, digits) != 0)
 		broken(records, "its certificate is another one");
+	/* All of them or none: a bundle need not have them. */
+	if (without != 0)
+		broken(without, "its certificate is not there");
 	wants_issued = NULL;
 	shown++;
 	free(der);
@@ -650,6 +654,8 @@ record_look(const char *json, char *record)
 
 	if (wants_issued != NULL && shown > 0)
 		broken(records, "its certificate is not there");
+	if (wants_issued != NULL && without == 0)
+		without = records;
 	wants_issued = NULL;
 	if (number_of(json, "lane", -1) != 0 || seq != records + 1)
 		broken(records + 1, "it is not there");
