@@ -210,8 +210,7 @@ chain(struct bytes *out, const struct view_cert *v)
 static void
 event(struct bytes *out, const struct view_event *e)
 {
-	html_addf(
-	    out, "<tr><td class=\"number\">%lld</td><td>", (long long)e->seq);
+	html_addf(out, "<tr><td>%lld</td><td>", (long long)e->seq);
 	html_time(out, e->when);
 	html_addf(out, "</td><td>%s</td><td>%s", e->event, e->who);
 	if (e->peer != NULL)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# The inventory's API: who may look, who may act, what is found, what is
-# refused; as plain CGI and as FastCGI.
+# The inventory's API and pages: who may look, who may act, what is found, what
+# is refused, what is escaped; as plain CGI and as FastCGI.
 # shellcheck source=tests/op/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/op/fcgi.sh
@@ -232,6 +232,90 @@ is "… nor by a viewer" "$(act bob "$C/$one/release" confirm=yes) $(code)" \
 	"403 operator-role"
 is "no such act" "$(act ada "$C/$one/forget" "$yes") $(code)" "404 path"
 
+# ---- pages
+P=/inventory
+html_says() { grep -qF -- "$1" "$T/body" && echo said; }
+# What a page may not have in it under its policy.
+loose() { grep -cE '<script>|<style|[ "]style=|<[^>]* on[a-z]+=|https?:' "$T/body"; }
+for page in / /certificates /certificates/$one /pending \
+	"/certificates/$(finger pump3)/revoke"; do
+	is "page $page" "$(look ada "$P$page") $(header Content-Type) $(loose)" \
+		"200 text/html; charset=utf-8 0"
+done
+like "their policy: files of our own alone" \
+	"$(header Content-Security-Policy)" \
+	"default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'"
+for name in style.css script.js icon.svg; do
+	look bob "$P/$name" >/dev/null
+	is "$name is the file" "$(sha256sum <"$T/body")" \
+		"$(sha256sum <"$SRCDIR/lib/page/$name")"
+	is "… not sent twice" "$(look bob "$P/$name" \
+		"HTTP_IF_NONE_MATCH=$(header ETag)")" 304
+done
+is "no other file" "$(look bob $P/passwd)" 404
+is "nobody gets a page that says so" "$(look eve $P/) $(header Content-Type) \
+$(html_says '<code>operator-unknown</code>')" \
+	"403 text/html; charset=utf-8 said"
+is "… and no file" "$(look eve $P/style.css)" 403
+is "what was typed is escaped" "$(look bob \
+	"$P/certificates?subject=%22%3E%3Cscript%3E%27%26") \
+$(html_says 'value="&quot;&gt;&lt;script&gt;&#39;&amp;"') $(loose)" "200 said 0"
+is "… in a refusal as well" "$(look bob \
+	"$P/certificates?state=%3Cb%3E") $(grep -c '<b>' "$T/body")" "400 0"
+is "a word for what was done that is none" "$(look bob \
+	"$P/?done=%3Cb%3E") $(grep -c '<b>' "$T/body")" "400 0"
+
+# press WHO PATH FORM [NAME=VALUE...]: as its page's form, with what is hidden
+# in it.
+press() {
+	press_who=$1 press_path=$2 press_form=$3
+	shift 3
+	look "$press_who" "$press_path" >/dev/null
+	press_token=$(sed -n 's/.*name="token" value="\([^"]*\)".*/\1/p' "$T/body")
+	printf 'token=%s&%s' "$press_token" "$press_form" >"$T/form"
+	cgi inventory REQUEST_METHOD=POST "REQUEST_URI=$press_path" \
+		CONTENT_TYPE=application/x-www-form-urlencoded \
+		HTTP_HOST=ca.example:8446 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/$press_who.pem")" "$@" <"$T/form"
+}
+three=$P/certificates/$(finger pump3)
+state_of_three() { look bob "$C/$(finger pump3)" >/dev/null && jq -r .state "$T/body"; }
+is "the question changes nothing" "$(look ada "$three/revoke") \
+$(html_says 'name="confirm" value="yes"') $(state_of_three)" "200 said good"
+is "no viewer is asked" "$(look bob "$three/revoke")" 403
+is "a form without its token" "$(press ada "$three/hold" 'confirm=yes' \
+	HTTP_COOKIE=token=x >/dev/null; sed 's/^token=[^&]*&//' "$T/form" \
+	>"$T/form2"; cgi inventory REQUEST_METHOD=POST \
+	"REQUEST_URI=$three/revoke" \
+	CONTENT_TYPE=application/x-www-form-urlencoded \
+	HTTP_HOST=ca.example:8446 SSL_CLIENT_VERIFY=SUCCESS \
+	"SSL_CLIENT_CERT=$(cat "$T/ada.pem")" <"$T/form2") \
+$(html_says '<code>csrf</code>')" "403 said"
+is "… held by the one with it, though" "$(state_of_three)" held
+is "a form from another site" "$(press ada "$three/release" 'confirm=yes' \
+	HTTP_SEC_FETCH_SITE=same-site) $(state_of_three)" "403 held"
+is "not confirmed" "$(press ada "$three/release" 'confirm=no') \
+$(state_of_three)" "400 held"
+is "confirmed: the page that shows it" "$(press ada "$three/release" \
+	'confirm=yes' HTTP_SEC_FETCH_SITE=same-origin) $(header Location)" \
+	"303 $three?done=released"
+is "… says so" "$(look ada "$three?done=released") \
+$(html_says 'released from its hold')" "200 said"
+is "… and it is" "$(state_of_three)" good
+
+fill=$BUILDDIR/tests/tools/fill
+"$fill" "$(sed -n 's/.*database = "\(.*\)".*/\1/p' "$CONF" | head -n 1)" \
+	issue '<b>"&' 1 1 2>/dev/null ||
+	"$fill" "sqlite:$(find "$T" -name microca.db | head -n 1)" issue '<b>"&' 1 1
+is "a hostile subject in a list" "$(look bob \
+	"$P/certificates?subject=%3Cb%3E") \
+$(html_says 'CN=&lt;b&gt;&quot;&amp;00001') $(grep -c '<b>' "$T/body")" \
+	"200 said 0"
+hostile=$(look bob "$C?subject=%3Cb%3E" >/dev/null &&
+	jq -r '.certificates[0].fingerprint' "$T/body")
+is "… and on its own page" "$(look bob "$P/certificates/$hostile") \
+$(grep -c '<b>' "$T/body")" "200 0"
+
 # ---- as FastCGI, streamed
 start inventory
 fast() { # fast WHO PATH: "exit-status HTTP-status reason"
@@ -241,7 +325,7 @@ fast() { # fast WHO PATH: "exit-status HTTP-status reason"
 }
 like "FastCGI: a list" "$(fast ada $C)" "^0 200"
 like "FastCGI: an export" "$(fast ada $C.csv)" "^0 200"
-is "… whole" "$(wc -l <"$BODY")" 7
+is "… whole" "$(wc -l <"$BODY")" 8
 like "FastCGI: nobody" "$(fast eve $C)" "^0 403"
 stop TERM
 is "FastCGI: stops cleanly" "$rc" 0
