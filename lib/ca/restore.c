@@ -314,7 +314,8 @@ ready(struct restoring *k, const char *database, struct fail *why)
 		if (r->loss && !k->wish->accept_loss)
 			rc = not_accepted(k, why);
 		else if (gap_tell(k, store, why) == 0 &&
-			 restore_tell(k, store, why) == 0)
+			 restore_tell(k, store, why) == 0 &&
+			 restore_former(r, store, k->former, k->wish, why) == 0)
 			rc = restore_lists(
 			    r, store, k->issuers, k->settings, k->wish, why);
 	}

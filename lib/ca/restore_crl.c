@@ -96,6 +96,21 @@ lost_add(struct taking *t, const struct store_revoked *r)
 	t->lost[t->n++].serial = str_dup(r->serial);
 }
 
+/* Whatever told of it first: the former database, an earlier list. */
+static int
+lost_look(struct taking *t, const struct store_revoked *r, struct fail *why)
+{
+	struct store_standing standing;
+	bool known;
+
+	if (store_standing(
+		t->store, &standing, &known, t->keyid, r->serial, why) != 0)
+		return -1;
+	if (!known || standing.status == STORE_GOOD)
+		lost_add(t, r);
+	return 0;
+}
+
 static int
 entry_take(struct taking *t, const struct store_revoked *r, struct fail *why)
 {
@@ -104,7 +119,7 @@ entry_take(struct taking *t, const struct store_revoked *r, struct fail *why)
 	int rc = store_find_serial(t->store, &row, &found, r->serial, why);
 
 	if (rc == 0 && (!found || strcmp(row.issuer, t->keyid) != 0))
-		lost_add(t, r);
+		rc = lost_look(t, r, why);
 	/* A hold may have become something else; nothing becomes a hold. */
 	else if (rc == 0 &&
 		 (row.status == STORE_GOOD ||

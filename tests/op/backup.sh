@@ -227,6 +227,7 @@ renew() { # renew NAME: by its own certificate, with a new key
 	post device simplereenroll "$1" "$T/$1.b64"
 }
 admin secret add device five >"$T/secret" 2>&1
+seven=$(issue seven)
 is "a backup with an open secret" "$(run backup "$T/second.tar")" 0
 SECOND=$T/second.tar
 records=$(sql "SELECT max(seq) - 1 FROM audit")
@@ -239,6 +240,10 @@ admin revoke --reason certificateHold "$four" >/dev/null
 admin crl >/dev/null
 latest=$(number)
 is "renewals by both" "$(renew one) $(renew late)" "200 200"
+# No list tells of these.
+eight=$(issue eight)
+admin revoke --reason superseded "$seven" >/dev/null
+admin revoke --reason affiliationChanged "$eight" >/dev/null
 now_lost=$(issued)
 start "$RENEW"
 is "not while a program runs" "$(run restore --accept-loss "$SECOND")" 7
@@ -247,7 +252,7 @@ stop
 lost=$(sql "SELECT max(seq) FROM audit")
 is "not without a word" "$(run restore "$SECOND")" 4
 like "that says what would be lost" "$(cat "$T/err")" \
-	"$((lost - records)) records, $((now_lost - certificates)) certificates and 2 revocations"
+	"$((lost - records)) records, $((now_lost - certificates)) certificates and 4 revocations"
 is "nothing is changed" "$(sql "SELECT max(seq) FROM audit")" "$lost"
 is "nothing is left" "$(leftovers)" 0
 is "not another than is meant" "$(run restore --accept-loss --sha256 "$SHA" \
@@ -276,13 +281,14 @@ status_of() { sql "SELECT status || ' ' || reason FROM certificate
 	WHERE serial = '$1'"; }
 is "what was revoked since stays so" "$(status_of "$three")" "1 5"
 is "and what was held" "$(status_of "$four")" "2 6"
-like "both are said" "$(cat "$T/out")" '^stay revoked: 2, and 1 of which'
+is "and what no list told of" "$(status_of "$seven")" "1 4"
+like "all are said" "$(cat "$T/out")" '^stay revoked: 3, and 2 of which'
 is "no secret is open any more" "$(sql "SELECT count(*) FROM secret
 	WHERE revoked = 0 AND used = 0")" 0
 is "a list is made" "$(run crl --force)" 0
 ok "with a higher number" test "$(number)" -gt "$latest"
 is "that has all that was revoked" "$(on_list "$five")$(on_list "$three")$(on_list \
-	"$four")$(on_list "$two")" 1111
+	"$four")$(on_list "$two")$(on_list "$seven")$(on_list "$eight")" 111111
 admin ocsp >/dev/null
 start ocsp
 openssl ocsp -issuer "$T/ca.pem" -no_nonce -serial "0x$five" -reqout "$T/rq" \
