@@ -120,10 +120,14 @@ record_make(struct record *r, X509 *x509, EVP_PKEY *key, const char *device)
 static int
 row_add(struct conn *c, const struct record *r, int64_t id, struct fail *why)
 {
-	char sha[2 * SHA256_LEN + 1];
+	char sha[2 * SHA256_LEN + 1], csr[sizeof(sha)], spki[sizeof(sha)];
 	const struct audit entry = {.event = "issue",
 	    .operation = r->operation,
+	    .endpoint = r->endpoint,
+	    .profile = r->profile,
 	    .requester = r->requester,
+	    .csr_sha256 = csr,
+	    .spki_sha256 = spki,
 	    .subject = r->subject,
 	    .serial = r->serial,
 	    .cert_sha256 = sha};
@@ -133,6 +137,8 @@ row_add(struct conn *c, const struct record *r, int64_t id, struct fail *why)
 	int rc = -1;
 
 	hex_write(sha, (struct span){r->sha256, SHA256_LEN}, false);
+	hex_write(csr, (struct span){r->csr_sha256, SHA256_LEN}, false);
+	hex_write(spki, (struct span){r->spki_sha256, SHA256_LEN}, false);
 	text = audit_text(&entry, now_us);
 	if (db_query(c, SQL_CERT_DEVICE_LAST, &row,
 		VALUES(value_text(r->device)), why) == 0 &&
@@ -201,7 +207,9 @@ revoke_all(struct store *store, const char *prefix, long first, long count)
 
 	for (long i = first; i < first + count; i++) {
 		char *device = str_fmt("%s%05ld", prefix, i);
-		struct audit entry = {.event = "revoke", .requester = "fill"};
+		struct audit entry = {.event = "revoke",
+		    .requester = "fill",
+		    .reason = store_reason_word(REASON_KEY_COMPROMISE)};
 		bool changed;
 
 		if (store_device_find(store, page, device, when_now(), &why) !=
