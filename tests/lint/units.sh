@@ -27,7 +27,17 @@ for unit in "$units"/*; do
 done
 cron() {
 	! grep -vE '^(#|$|[A-Z]+=)' etc/cron.d/microca |
-		grep -vE '^([0-9*/,-]+[[:space:]]+){5}[a-z]+[[:space:]]+microca'
+		grep -vE '^([0-9*/,-]+[[:space:]]+){5}[a-z]+[[:space:]]+'"(test .*)?microca"
 }
 ok etc/cron.d/microca cron
+# Who has no systemd has the same by cron.
+in_cron() {
+	command=$(sed -n 's|^ExecStart=/usr/s\{0,1\}bin/||p' \
+		"etc/systemd/$1.service")
+	grep -qE "^[0-9*].*[[:space:]]$command( |\$)" etc/cron.d/*
+}
+for timer in etc/systemd/*.timer; do
+	timer=$(basename "$timer" .timer)
+	ok "$timer is in cron.d, too" in_cron "$timer"
+done
 done_testing
