@@ -23,6 +23,7 @@ static const struct front_route routes[] = {
 static const struct front_site site = {
     .routes = routes,
     .pages = pages_routes,
+    .files = pages_files,
     .refuse = pages_refuse,
 };
 

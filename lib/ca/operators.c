@@ -174,7 +174,6 @@ describe(struct operator_seen *who, const struct operator* o,
 		: name_value(X509_get_subject_name(leaf->x509), NID_commonName);
 	if (who->name == NULL)
 		who->name = str_dup(text);
-	memcpy(who->sha256, leaf->cert->sha256, SHA256_LEN);
 	free(text);
 }
 
@@ -192,6 +191,8 @@ operators_find(struct operator_seen *who, struct operators *operators,
 	if (der.len == 0)
 		return fail(why, FAIL_DENIED, "auth-none",
 		    "a client certificate of an operator is needed");
+	who->shown = true;
+	sha256(who->sha256, der);
 	if (leaf_read(&leaf, der, why) != 0 ||
 	    trust_check(operators->trust, &until, &issuer, leaf.x509, why) !=
 		0 ||

@@ -20,7 +20,9 @@ struct operator_seen {
 	int role;   /* enum role */
 	char *name; /* as configured, else the subject's CN or text */
 	char *who;  /* "operator:CN=…", as the audit names it */
-	uint8_t sha256[SHA256_LEN]; /* of the certificate */
+	/* Also of who is not let in: a certificate was shown, this is its. */
+	bool shown;
+	uint8_t sha256[SHA256_LEN];
 };
 void operator_free(struct operator_seen *who); /* contents, then zero */
 

@@ -240,9 +240,13 @@ api_statistics(struct ask *ask, struct sheet *sheet, struct fail *why)
 	struct census census;
 	struct json *j;
 
-	if (fields_known(&ask->query, nothing, why) != 0 ||
-	    counts_now(&census, ask->ca, ask->now, why) != 0)
+	if (fields_known(&ask->query, nothing, why) != 0)
 		return -1;
+	counts_now(&census, ask->ca, ask->now,
+	    ask->edge->once ? COUNTS_HERE : COUNTS_API);
+	if (census.when == 0)
+		return fail(why, FAIL_BUSY, "counting",
+		    "the certificates are not counted yet");
 	j = row_census(&census);
 	vitals_take(&findings, ask->ca, ask->now);
 	json_str(j, "health", vitals_word(findings.state));

@@ -1,7 +1,9 @@
 #include "lib/page/counts.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "lib/base/log.h"
 #include "lib/base/when.h"
@@ -11,30 +13,30 @@ static pthread_cond_t change = PTHREAD_COND_INITIALIZER;
 static struct census kept; /* under lock, like these */
 static bool counting;
 
-/* Somebody counts: `counting` is set, and cleared here. */
-static int
-count(struct census *census, struct ca *ca, struct fail *why)
+/* `counting` is set by who calls for it, and cleared here. */
+static void
+count(struct ca *ca)
 {
-	int rc = store_census(ca->store, census, when_now(), why);
+	struct census census;
+	struct fail why = {0};
+	int rc = store_census(ca->store, &census, when_now(), &why);
 
+	if (rc != 0)
+		log_fail("certificates are not counted", &why);
 	(void)pthread_mutex_lock(&lock);
 	if (rc == 0)
-		kept = *census;
+		kept = census;
 	counting = false;
 	(void)pthread_cond_broadcast(&change);
 	(void)pthread_mutex_unlock(&lock);
-	return rc;
 }
 
 static void *
 count_aside(void *arg)
 {
 	struct ca *ca = arg;
-	struct census census;
-	struct fail why = {0};
 
-	if (count(&census, ca, &why) != 0)
-		log_fail("certificates are not counted", &why);
+	count(ca);
 	ca_drop(ca);
 	return NULL;
 }
@@ -57,23 +59,47 @@ begin_aside(struct ca *ca)
 	}
 }
 
-int
-counts_now(struct census *census, struct ca *ca, int64_t now, struct fail *why)
+static struct timespec
+in_seconds(double seconds)
 {
-	bool first;
+	struct timespec t;
+	long whole = (long)seconds;
+
+	(void)clock_gettime(CLOCK_REALTIME, &t);
+	t.tv_sec += whole;
+	t.tv_nsec += (long)((seconds - (double)whole) * 1e9);
+	if (t.tv_nsec >= 1000000000) {
+		t.tv_nsec -= 1000000000;
+		t.tv_sec++;
+	}
+	return t;
+}
+
+static bool
+stale(int64_t now)
+{
+	return now - kept.when > COUNTS_AGE || now < kept.when;
+}
+
+void
+counts_now(struct census *census, struct ca *ca, int64_t now, double patience)
+{
+	const struct timespec until = in_seconds(patience);
+	bool mine;
+	int rc = 0;
 
 	(void)pthread_mutex_lock(&lock);
-	while (kept.when == 0 && counting)
-		(void)pthread_cond_wait(&change, &lock);
-	first = kept.when == 0;
-	*census = kept;
-	if (first) {
+	mine = !counting && stale(now);
+	if (mine)
 		counting = true;
-	} else if (!counting &&
-		   (now - kept.when > COUNTS_AGE || now < kept.when)) {
-		counting = true;
+	if (mine && patience != COUNTS_HERE)
 		begin_aside(ca);
-	}
 	(void)pthread_mutex_unlock(&lock);
-	return first ? count(census, ca, why) : 0;
+	if (mine && patience == COUNTS_HERE)
+		count(ca);
+	(void)pthread_mutex_lock(&lock);
+	while (kept.when == 0 && counting && rc != ETIMEDOUT)
+		rc = pthread_cond_timedwait(&change, &lock, &until);
+	*census = kept;
+	(void)pthread_mutex_unlock(&lock);
 }

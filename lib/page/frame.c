@@ -4,9 +4,10 @@
 #include "config.h"
 #endif
 
+#include <stdlib.h>
 #include <string.h>
 
-#include "lib/page/render.h"
+#include <openssl/err.h>
 
 static const struct {
 	enum frame_place place;
@@ -73,19 +74,19 @@ frame_begin(struct bytes *out, const struct view *view, enum frame_place place,
 	    "initial-scale=1\">\n"
 	    "<meta name=\"color-scheme\" content=\"light dark\">\n",
 	    title);
-	/* Who was not let in is not served the files either. */
-	if (view->who != NULL)
-		bytes_adds(out,
-		    "<link rel=\"stylesheet\" href=\"/inventory/style.css\">\n"
-		    "<link rel=\"icon\" href=\"/inventory/icon.svg\">\n"
-		    "<script src=\"/inventory/script.js\" defer></script>\n");
-	bytes_adds(out, "</head>\n<body>\n"
-			"<a class=\"skip\" href=\"#main\">To the content</a>\n"
-			"<header><p class=\"name\">microca</p>\n");
+	bytes_adds(out,
+	    "<link rel=\"stylesheet\" href=\"/inventory/style.css\">\n"
+	    "<link rel=\"icon\" href=\"/inventory/icon.svg\">\n"
+	    "<script src=\"/inventory/script.js\" defer></script>\n");
+	bytes_adds(out,
+	    "</head>\n<body>\n"
+	    "<a class=\"skip\" href=\"#main\">To the content</a>\n"
+	    "<header><div class=\"bar\"><p class=\"name\">microca</p>\n");
 	if (view->who != NULL)
 		navigation(out, place);
 	who_write(out, view);
-	html_addf(out, "</header>\n<main id=\"main\">\n<h1>%s</h1>\n", title);
+	html_addf(
+	    out, "</div></header>\n<main id=\"main\">\n<h1>%s</h1>\n", title);
 	if (done != NULL)
 		html_addf(
 		    out, "<p class=\"done\" role=\"status\">%s</p>\n", done);
@@ -105,9 +106,16 @@ frame_end(struct bytes *out, const struct view *view)
 void
 frame_trouble(struct bytes *out, const char *trouble)
 {
-	if (trouble != NULL)
-		html_addf(out, "<p class=\"trouble\" role=\"alert\">%s</p>\n",
-		    trouble);
+	char first[2] = "";
+
+	if (trouble == NULL)
+		return;
+	/* A sentence here, part of a line elsewhere. */
+	if (*trouble >= 'a' && *trouble <= 'z')
+		first[0] = (char)(*trouble++ - 'a' + 'A');
+	html_addf(out,
+	    "<p class=\"trouble\" id=\"trouble\" role=\"alert\">%s%s</p>\n",
+	    first, trouble);
 }
 
 void
@@ -119,24 +127,62 @@ frame_term(struct bytes *out, const char *name, const char *text)
 }
 
 void
+frame_time(struct bytes *out, const char *label, int64_t when, int64_t now)
+{
+	if (when == 0)
+		return;
+	html_addf(out, "<div><dt>%s</dt><dd>", label);
+	html_time(out, when);
+	bytes_adds(out, " (");
+	html_ago(out, when, now);
+	bytes_adds(out, ")</dd></div>\n");
+}
+
+void
+frame_sha256(
+    struct bytes *out, const char *label, const uint8_t sha[SHA256_LEN])
+{
+	char hex[2 * SHA256_LEN + 1];
+
+	hex_write(hex, (struct span){sha, SHA256_LEN}, false);
+	html_addf(out, "<div><dt>%s</dt><dd><code>%s</code></dd></div>\n",
+	    label, hex);
+}
+
+void
+frame_key(struct bytes *out, const EVP_PKEY *key)
+{
+	char group[64] = "", *text;
+
+	if (key == NULL)
+		return;
+	(void)EVP_PKEY_get_group_name(key, group, sizeof(group), NULL);
+	text = str_fmt("%s, %d bits%s%s",
+	    EVP_PKEY_get0_type_name(key) != NULL ? EVP_PKEY_get0_type_name(key)
+						 : "?",
+	    EVP_PKEY_get_bits(key), *group != '\0' ? ", " : "", group);
+	frame_term(out, "Public key", text);
+	free(text);
+	ERR_clear_error();
+}
+
+void
+frame_link(struct bytes *out, const struct record *r)
+{
+	char sha[2 * SHA256_LEN + 1];
+
+	hex_write(sha, (struct span){r->sha256, SHA256_LEN}, false);
+	html_addf(out, "<a href=\"/inventory/certificates/%s\">%s</a>\n", sha,
+	    r->subject != NULL && *r->subject != '\0' ? r->subject
+						      : "(no subject)");
+	if (r->san != NULL && *r->san != '\0')
+		html_addf(out, "<small>%s</small>", r->san);
+}
+
+void
 frame_state(struct bytes *out, enum browse_state state)
 {
 	const char *word = browse_state_word(state);
 
 	html_addf(out, "<span class=\"state %s\">%s</span>", word, word);
-}
-
-void
-render_trouble(struct bytes *out, const struct view_trouble *v)
-{
-	static const char title[] = "This was not done";
-
-	frame_begin(out, &v->view, FRAME_ELSEWHERE, title);
-	frame_trouble(out, v->text);
-	html_addf(
-	    out, "<p>Answer %d, <code>%s</code>.</p>\n", v->status, v->reason);
-	if (v->view.who != NULL)
-		bytes_adds(
-		    out, "<p><a href=\"/inventory/\">Overview</a></p>\n");
-	frame_end(out, &v->view);
 }

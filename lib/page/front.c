@@ -229,6 +229,7 @@ run(struct ask *ask, struct sheet *sheet, const struct front_site *site,
     const struct front *f, const struct fail *trouble, struct fail *why)
 {
 	const struct front_route *route = NULL;
+	bool there;
 
 	if (where_take(ask, why) != 0)
 		return -1;
@@ -236,6 +237,9 @@ run(struct ask *ask, struct sheet *sheet, const struct front_site *site,
 		*why = *trouble;
 		return -1;
 	}
+	/* What pages look like is no secret, and a refusal is a page. */
+	if ((route = route_in(site->files, &there, ask)) != NULL)
+		return route->run(ask, sheet, why);
 	if (who_take(ask, f, why) != 0 ||
 	    route_find(&route, ask, site, why) != 0 ||
 	    query_take(ask, why) != 0 || act_take(ask, f, why) != 0)
@@ -353,7 +357,7 @@ refusal_record(const struct ask *ask, const struct fail *why)
 	/* Who asks for what is not there does no harm. */
 	if (why->kind != FAIL_DENIED || ask->ca->store == NULL)
 		return;
-	if (ask->who.who != NULL) {
+	if (ask->who.shown) {
 		hex_write(
 		    sha, (struct span){ask->who.sha256, SHA256_LEN}, false);
 		entry.client_sha256 = sha;

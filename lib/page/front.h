@@ -4,7 +4,8 @@
  * Each request is met in this order: the configuration (500, 503), the
  * operator's certificate (403: who is nobody learns nothing of paths), path
  * (404), method (405), query (400), for an act the form (415, 413, 408, 400),
- * its token and origin (403).  Under /api/ a refusal is
+ * its token and origin (403).  Style, script and icon alone are everybody's, so
+ * that a refusal can be read as well.  Under /api/ a refusal is
  * {"error":{code,message,request}}, elsewhere a page.
  */
 #ifndef MICROCA_FRONT_H
@@ -62,6 +63,7 @@ void front_close(void *own);
 struct front_site {
 	const struct front_route *routes;
 	const struct front_route *pages; /* more of them, or NULL */
+	const struct front_route *files; /* for everybody, or NULL */
 	void (*refuse)(
 	    struct bytes *out, const struct ask *ask, const struct fail *why);
 };

@@ -175,3 +175,17 @@ html_count(struct bytes *out, int64_t n)
 		bytes_addc(out, digits[i]);
 	}
 }
+
+void
+html_size(struct bytes *out, int64_t octets)
+{
+	static const char *const units[] = {"KiB", "MiB", "GiB", "TiB"};
+	double n = (double)octets / 1024;
+	char digits[32];
+	size_t i = 0;
+
+	for (; i < 3 && n >= 1000; i++)
+		n /= 1024;
+	(void)snprintf(digits, sizeof(digits), n < 10 ? "%.1f" : "%.0f", n);
+	html_addf(out, "%s %s", digits, units[i]);
+}

@@ -22,5 +22,7 @@ void html_day(struct bytes *out, int64_t when);
 void html_ago(struct bytes *out, int64_t when, int64_t now);
 /* "1 234 567", with narrow spaces that do not break. */
 void html_count(struct bytes *out, int64_t n);
+/* "1.4 GiB". */
+void html_size(struct bytes *out, int64_t octets);
 
 #endif

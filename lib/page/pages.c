@@ -3,18 +3,28 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/statvfs.h>
 
 #include "lib/page/api.h"
-#include "lib/page/counts.h"
 #include "lib/page/render.h"
 #include "lib/page/wish.h"
-#include "lib/web/vitals.h"
+#include "lib/wire/request.h"
 
 #define HTML "text/html; charset=utf-8"
 
-static struct view
-view_of(const struct ask *ask)
+/* Only our own redirect says what was done, not a link on some other page. */
+static const char *
+done_of(const struct ask *ask)
+{
+	const char *site =
+	    env_find(ask->edge->env, "HTTP_SEC_FETCH_SITE", NULL);
+
+	if (site != NULL && strcmp(site, "same-origin") != 0)
+		return NULL;
+	return field_of(&ask->query, "done");
+}
+
+struct view
+pages_view(const struct ask *ask)
 {
 	return (struct view){
 	    .ca = ask->ca,
@@ -22,65 +32,17 @@ view_of(const struct ask *ask)
 	    .token = ask->token,
 	    .request = ask->id,
 	    .now = ask->now,
-	    .done = field_of(&ask->query, "done"),
+	    .done = done_of(ask),
 	};
 }
 
-/* "done" alone, as a redirect after an act has it. */
-static int
-done_alone(const struct ask *ask, struct fail *why)
-{
-	static const char *const names[] = {"done", NULL};
-	static const char *const words[] = {
-	    "revoked", "held", "approved", "denied", "released"};
-	const char *done = field_of(&ask->query, "done");
-
-	if (fields_known(&ask->query, names, why) != 0)
-		return -1;
-	for (size_t i = 0; done != NULL; i++) {
-		if (i == sizeof(words) / sizeof(*words))
-			return fail(why, FAIL_MALFORMED, "query",
-			    "done: there is no such act");
-		if (strcmp(words[i], done) == 0)
-			break;
-	}
-	return 0;
-}
-
-/* ---- home, files --------------------------------------------------------- */
-
-static int
-home(struct ask *ask, struct sheet *sheet, struct fail *why)
-{
-	struct view_home v = {.view = view_of(ask), .disk_free = -1};
-	struct findings findings = {0};
-	struct bytes details = {0};
-	struct census census;
-	struct statvfs fs;
-
-	if (done_alone(ask, why) != 0 ||
-	    counts_now(&census, ask->ca, ask->now, why) != 0)
-		return -1;
-	bytes_adds(&details, "");
-	v.census = &census;
-	vitals_take(&findings, ask->ca, ask->now);
-	v.health = vitals_word(findings.state);
-	findings_text(&details, &findings);
-	v.details = (const char *)details.data;
-	if (statvfs(ask->ca->settings->state, &fs) == 0)
-		v.disk_free = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
-	v.disk_reserve = ask->ca->settings->disk_reserve;
-	sheet->type = HTML;
-	render_home(&sheet->body, &v);
-	bytes_free(&details);
-	findings_free(&findings);
-	return 0;
-}
+/* ---- files --------------------------------------------------------------- */
 
 static int
 file(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
-	const char *type, *text = render_file(ask->segment[0], &type);
+	const char *type,
+	    *text = render_file(strrchr(ask->path, '/') + 1, &type);
 	uint8_t sha[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 
@@ -134,7 +96,7 @@ list_write(struct sheet *sheet, const struct ask *ask,
 	struct view_query query = query_of(ask);
 	struct bytes next = {0}, first = {0}, file = {0};
 	char *csv, *json;
-	struct view_list v = {.view = view_of(ask),
+	struct view_list v = {.view = pages_view(ask),
 	    .query = &query,
 	    .page = page,
 	    .on = field_of(&ask->query, "cursor") != NULL,
@@ -186,7 +148,7 @@ list(struct ask *ask, struct sheet *sheet, struct fail *why)
 
 /* Which comes first counts: names of files are segments, too. */
 const struct front_route pages_routes[] = {
-    {"GET", "/inventory/", home},
+    {"GET", "/inventory/", pages_home},
     {"GET", "/inventory/certificates", list},
     {"GET", "/inventory/certificates.csv", api_export_csv},
     {"GET", "/inventory/certificates.json", api_export_json},
@@ -198,6 +160,12 @@ const struct front_route pages_routes[] = {
     {"GET", "/inventory/pending", pages_pending},
     {"GET", "/inventory/pending/{}/{}", pages_pending_ask},
     {"POST", "/inventory/pending/{}/{}", pages_pending_act},
-    {"GET", "/inventory/{}", file},
+    {NULL, NULL, NULL},
+};
+
+const struct front_route pages_files[] = {
+    {"GET", "/inventory/style.css", file},
+    {"GET", "/inventory/script.js", file},
+    {"GET", "/inventory/icon.svg", file},
     {NULL, NULL, NULL},
 };

@@ -11,19 +11,6 @@
 #define HTML "text/html; charset=utf-8"
 #define PENDING_ROWS 500
 
-static struct view
-view_of(const struct ask *ask)
-{
-	return (struct view){
-	    .ca = ask->ca,
-	    .who = ask->who.who != NULL ? &ask->who : NULL,
-	    .token = ask->token,
-	    .request = ask->id,
-	    .now = ask->now,
-	    .done = field_of(&ask->query, "done"),
-	};
-}
-
 static bool
 acts(const struct ask *ask)
 {
@@ -108,7 +95,7 @@ int
 pages_cert(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	static const char *const names[] = {"done", NULL};
-	struct view_cert v = {.view = view_of(ask)};
+	struct view_cert v = {.view = pages_view(ask)};
 	struct events events = {0};
 	struct record r = {0};
 	int rc = fields_known(&ask->query, names, why);
@@ -189,7 +176,7 @@ int
 pages_pending(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	static const char *const names[] = {"done", NULL};
-	struct view_pending v = {.view = view_of(ask)};
+	struct view_pending v = {.view = pages_view(ask)};
 	struct waiting w = {0};
 	int rc = fields_known(&ask->query, names, why);
 
@@ -230,12 +217,14 @@ confirm_write(struct sheet *sheet, const struct ask *ask,
 	char *back =
 	    r != NULL ? str_fmt("/inventory/certificates/%s", ask->segment[0])
 		      : str_dup("/inventory/pending");
-	struct view_confirm v = {.view = view_of(ask),
+	struct view_confirm v = {.view = pages_view(ask),
 	    .act = ask->segment[1],
 	    .path = ask->path,
 	    .back = back,
 	    .record = r,
 	    .pending = p,
+	    .reason = field_of(&ask->form, "reason"),
+	    .note = field_of(&ask->form, "note"),
 	    .trouble = trouble};
 
 	sheet->type = HTML;
@@ -308,6 +297,17 @@ done_word(const char *act)
 	return strcmp(act, "hold") == 0 ? "held" : "revoked";
 }
 
+/* The question once more, with what was wrong and what was typed. */
+static int
+ask_again(struct sheet *sheet, const struct ask *ask, const struct record *r,
+    struct fail *why)
+{
+	confirm_write(sheet, ask, r, NULL, why->text);
+	sheet->status = fail_http(why->kind);
+	memset(why, 0, sizeof(*why));
+	return 0;
+}
+
 int
 pages_cert_act(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
@@ -317,11 +317,13 @@ pages_cert_act(struct ask *ask, struct sheet *sheet, struct fail *why)
 
 	if (rc == 0)
 		rc = act_certificate(&changed, ask, &r, ask->segment[1], why);
+	if (rc == 0)
+		rc = see(sheet, "/inventory/certificates/", ask->segment[0],
+		    done_word(ask->segment[1]));
+	else if (r.id != 0 && why->kind == FAIL_MALFORMED)
+		rc = ask_again(sheet, ask, &r, why);
 	record_free(&r);
-	if (rc != 0)
-		return -1;
-	return see(sheet, "/inventory/certificates/", ask->segment[0],
-	    done_word(ask->segment[1]));
+	return rc;
 }
 
 int
@@ -339,10 +341,11 @@ pages_pending_act(struct ask *ask, struct sheet *sheet, struct fail *why)
 void
 pages_refuse(struct bytes *out, const struct ask *ask, const struct fail *why)
 {
-	struct view_trouble v = {.view = view_of(ask),
+	struct view_trouble v = {.view = pages_view(ask),
 	    .status = fail_http(why->kind),
 	    .reason = why->reason,
-	    .text = why->text};
+	    .text = why->text,
+	    .shown = ask->who.shown ? ask->who.sha256 : NULL};
 
 	render_trouble(out, &v);
 }

@@ -11,6 +11,9 @@
 #include "lib/page/views.h"
 
 void render_home(struct bytes *out, const struct view_home *v);
+/* Its parts that are in render_state.c. */
+void render_health(struct bytes *out, const struct view_home *v);
+void render_lifetimes(struct bytes *out, const struct view_home *v);
 void render_list(struct bytes *out, const struct view_list *v);
 void render_cert(struct bytes *out, const struct view_cert *v);
 void render_pending(struct bytes *out, const struct view_pending *v);

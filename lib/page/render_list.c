@@ -8,15 +8,33 @@
 
 /* ---- the form ------------------------------------------------------------ */
 
+/* Is it this field that the trouble begins with ("serial: want …")? */
+static const char *
+wrong(const struct view_list *v, const char *name)
+{
+	size_t len = strlen(name);
+
+	return v->trouble != NULL && strncmp(v->trouble, name, len) == 0 &&
+	               v->trouble[len] == ':'
+	           ? " aria-invalid=\"true\" aria-describedby=\"trouble\""
+	           : "";
+}
+
+struct input {
+	const char *name, *label, *type, *hint;
+};
+
 static void
-text_field(struct bytes *out, const char *name, const char *label,
-    const char *type, const char *value, const char *hint)
+text_field(struct bytes *out, const struct view_list *v, const struct input *f,
+    const char *value)
 {
 	html_addf(out,
 	    "<p><label for=\"%s\">%s</label><input id=\"%s\" name=\"%s\" "
 	    "type=\"%s\" value=\"%s\" placeholder=\"%s\" "
-	    "autocomplete=\"off\"></p>\n",
-	    name, label, name, name, type, value, hint);
+	    "autocomplete=\"off\"",
+	    f->name, f->label, f->name, f->name, f->type, value, f->hint);
+	bytes_adds(out, wrong(v, f->name));
+	bytes_adds(out, "></p>\n");
 }
 
 static void
@@ -30,37 +48,40 @@ choice(
 }
 
 static void
-select_begin(struct bytes *out, const char *name, const char *label)
+select_begin(struct bytes *out, const struct view_list *v, const char *name,
+    const char *label)
 {
 	html_addf(out,
-	    "<p><label for=\"%s\">%s</label><select id=\"%s\" name=\"%s\">\n",
+	    "<p><label for=\"%s\">%s</label><select id=\"%s\" name=\"%s\"",
 	    name, label, name, name);
+	bytes_adds(out, wrong(v, name));
+	bytes_adds(out, ">\n");
 }
 
 static void
-state_field(struct bytes *out, const struct view_query *q)
+state_field(struct bytes *out, const struct view_list *v)
 {
-	select_begin(out, "state", "State");
-	choice(out, "", "any", q->state);
+	const char *chosen = v->query->state;
+
+	select_begin(out, v, "state", "State");
+	choice(out, "", "any", chosen);
 	for (int s = BROWSE_GOOD; s <= BROWSE_HELD; s++)
 		choice(out, browse_state_word((enum browse_state)s),
-		    browse_state_word((enum browse_state)s), q->state);
+		    browse_state_word((enum browse_state)s), chosen);
 	bytes_adds(out, "</select></p>\n");
 }
 
 static void
-order_field(struct bytes *out, const struct view_query *q)
+order_field(struct bytes *out, const struct view_list *v)
 {
 	static const char *const texts[] = {
-	    "newest first", "oldest first", "ending first", "ended last first"};
+	    "newest first", "oldest first", "who ends first", "who ends last"};
 
-	select_begin(out, "order", "Order");
+	select_begin(out, v, "order", "Order");
+	choice(out, "", "as fits the state", v->query->order);
 	for (int o = BROWSE_NEWEST; o <= BROWSE_ENDED; o++)
-		/* The first is what an empty query means. */
-		choice(out,
-		    o != BROWSE_NEWEST ? browse_order_word((enum browse_order)o)
-				       : "",
-		    texts[o], q->order);
+		choice(out, browse_order_word((enum browse_order)o), texts[o],
+		    v->query->order);
 	bytes_adds(out, "</select></p>\n");
 }
 
@@ -72,7 +93,7 @@ profile_field(struct bytes *out, const struct view_list *v)
 	const struct profile *profile = all->item;
 	bool known = *v->query->profile == '\0';
 
-	select_begin(out, "profile", "Profile");
+	select_begin(out, v, "profile", "Profile");
 	choice(out, "", "any", v->query->profile);
 	for (size_t i = 0; i < all->n; i++) {
 		choice(
@@ -102,50 +123,52 @@ static void
 more_fields(struct bytes *out, const struct view_list *v)
 {
 	const struct view_query *q = v->query;
+	static const struct input fields[] = {
+	    {"san", "Alternative name", "search", "a part, or DNS:pump-*"},
+	    {"serial", "Serial", "search", "all its hex digits"},
+	    {"fingerprint", "SHA-256 fingerprint", "search",
+		"the first digits"},
+	    {"device", "Azure device", "search", "its whole name"},
+	    {"endpoint", "Endpoint", "search", "its whole name"},
+	    {"within", "Expiring within", "text", "30d"},
+	    {"issued_from", "Issued from", "date", "2026-01-31"},
+	    {"issued_until", "Issued before", "date", "2026-01-31"},
+	    {"ends_from", "Ends from", "date", "2026-01-31"},
+	    {"ends_until", "Ends before", "date", "2026-01-31"},
+	};
+	const char *const values[] = {q->san, q->serial, q->fingerprint,
+	    q->device, q->endpoint, q->within, q->issued_from, q->issued_until,
+	    q->ends_from, q->ends_until};
 
 	bytes_adds(out, narrow(q) ? "<details open>" : "<details>");
-	bytes_adds(out, "<summary>More to look for</summary>"
+	bytes_adds(out, "<summary>More to search by</summary>"
 			"<div class=\"fields\">\n");
-	text_field(out, "san", "Alternative name", "text", q->san,
-	    "DNS:pump-*.example");
-	text_field(out, "serial", "Serial", "text", q->serial, "hex digits");
-	text_field(out, "fingerprint", "SHA-256 fingerprint", "text",
-	    q->fingerprint, "its beginning");
 	profile_field(out, v);
-	text_field(out, "endpoint", "Endpoint", "text", q->endpoint, "");
-	text_field(out, "device", "Azure device", "text", q->device, "");
-	text_field(out, "within", "Expiring within", "text", q->within, "30d");
-	text_field(out, "issued_from", "Issued from", "date", q->issued_from,
-	    "2026-01-31");
-	text_field(out, "issued_until", "Issued before", "date",
-	    q->issued_until, "2026-01-31");
-	text_field(
-	    out, "ends_from", "Ends from", "date", q->ends_from, "2026-01-31");
-	text_field(out, "ends_until", "Ends before", "date", q->ends_until,
-	    "2026-01-31");
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		text_field(out, v, &fields[i], values[i]);
 	bytes_adds(out, "</div></details>\n");
 }
 
 static void
 form(struct bytes *out, const struct view_list *v)
 {
-	const struct view_query *q = v->query;
+	static const struct input subject = {
+	    "subject", "Subject", "search", "a part, or CN=pump-*"};
 
 	bytes_adds(out, "<form class=\"search\" role=\"search\" method=\"get\" "
 			"action=\"/inventory/certificates\">\n"
 			"<div class=\"fields\">\n");
-	text_field(out, "subject", "Subject", "search", q->subject,
-	    "a part, or CN=pump-*");
-	state_field(out, q);
-	order_field(out, q);
+	text_field(out, v, &subject, v->query->subject);
+	state_field(out, v);
+	order_field(out, v);
 	bytes_adds(out, "</div>\n");
 	more_fields(out, v);
-	if (*q->rows != '\0')
+	if (*v->query->rows != '\0')
 		html_addf(out,
 		    "<input type=\"hidden\" name=\"rows\" value=\"%s\">\n",
-		    q->rows);
+		    v->query->rows);
 	bytes_adds(out, "<p class=\"buttons\"><button>Search</button> "
-			"<a href=\"/inventory/certificates\">Everything</a>"
+			"<a href=\"/inventory/certificates\">Clear</a>"
 			"</p>\n</form>\n");
 }
 
@@ -154,18 +177,9 @@ form(struct bytes *out, const struct view_list *v)
 static void
 row(struct bytes *out, const struct record *r, int64_t now)
 {
-	char sha[2 * SHA256_LEN + 1];
-
-	hex_write(sha, (struct span){r->sha256, SHA256_LEN}, false);
-	html_addf(out,
-	    "<tr><th scope=\"row\"><a href=\"/inventory/certificates/%s\">%s"
-	    "</a>",
-	    sha,
-	    r->subject != NULL && *r->subject != '\0' ? r->subject
-						      : "(no subject)");
-	if (r->san != NULL && *r->san != '\0')
-		html_addf(out, "<br><small>%s</small>", r->san);
-	bytes_adds(out, "</th><td>");
+	bytes_adds(out, "<tr><th scope=\"row\">");
+	frame_link(out, r);
+	bytes_adds(out, "</th><td data-label=\"State\">");
 	frame_state(out, browse_state_at(r, now));
 	html_addf(out,
 	    "</td><td data-label=\"Profile\">%s</td>"
@@ -185,9 +199,10 @@ rows(struct bytes *out, const struct view_list *v)
 	static const char *const columns[] = {"Subject", "State", "Profile",
 	    "Endpoint", "Issued", "Ends", "Serial"};
 
-	bytes_adds(out, "<div class=\"scroll\" tabindex=\"0\" role=\"group\" "
-			"aria-label=\"Certificates\">\n"
-			"<table class=\"list cards\"><thead><tr>");
+	bytes_adds(out,
+	    "<div class=\"panel scroll\" tabindex=\"0\" role=\"group\" "
+	    "aria-label=\"What was found\">\n"
+	    "<table class=\"list cards\"><thead><tr>");
 	for (size_t i = 0; i < sizeof(columns) / sizeof(*columns); i++)
 		html_addf(out, "<th scope=\"col\">%s</th>", columns[i]);
 	bytes_adds(out, "</tr></thead><tbody>\n");
@@ -196,36 +211,61 @@ rows(struct bytes *out, const struct view_list *v)
 	bytes_adds(out, "</tbody></table></div>\n");
 }
 
+static bool
+asked(const struct view_query *q)
+{
+	return *q->subject != '\0' || *q->state != '\0' || narrow(q);
+}
+
 static void
 said(struct bytes *out, const struct view_list *v)
 {
 	if (v->page->searching) {
 		bytes_adds(out, "<p role=\"status\">");
 		html_count(out, v->page->looked);
-		bytes_adds(out, " certificates were looked at; there are "
-				"more.</p>\n");
-	} else if (v->page->rows == 0) {
-		html_addf(out, "<p role=\"status\">There %s.</p>\n",
-		    v->on ? "are no more" : "is none of this kind");
+		bytes_adds(out, " certificates were looked at so far; the "
+				"search is not over.</p>\n");
+	} else if (v->page->rows > 0) {
+		return;
+	} else if (v->on) {
+		bytes_adds(out, "<p class=\"panel empty\" role=\"status\">"
+				"<strong>There are no more</strong></p>\n");
+	} else if (asked(v->query)) {
+		bytes_adds(out,
+		    "<p class=\"panel empty\" role=\"status\"><strong>None is "
+		    "of "
+		    "this kind</strong> A text without * or ? is looked for "
+		    "anywhere in the name; with them, the whole name has to "
+		    "fit.</p>\n");
+	} else {
+		bytes_adds(out,
+		    "<p class=\"panel empty\" role=\"status\"><strong>Nothing "
+		    "is "
+		    "issued yet</strong> The first certificate is here as "
+		    "soon as a device has it.</p>\n");
 	}
 }
 
 static void
 pager(struct bytes *out, const struct view_list *v)
 {
-	bytes_adds(out, "<nav class=\"pager\" aria-label=\"More pages\"><p>");
+	bytes_adds(out, "<nav class=\"pager\" aria-label=\"More\"><p>");
 	if (v->on)
 		html_addf(out,
 		    "<a href=\"/inventory/certificates%s\">First page</a> ",
 		    v->first);
 	if (v->next != NULL)
 		html_addf(out,
-		    "<a rel=\"next\" href=\"/inventory/certificates%s\">%s</a>",
+		    "<a class=\"button\" rel=\"next\" "
+		    "href=\"/inventory/certificates%s\">%s</a>",
 		    v->next, v->page->searching ? "Search on" : "Next page");
-	html_addf(out,
-	    "</p><p>All of them as <a href=\"%s\" download>CSV</a> or "
-	    "<a href=\"%s\" download>JSON</a></p></nav>\n",
-	    v->csv, v->json);
+	bytes_adds(out, "</p>");
+	if (v->page->rows > 0)
+		html_addf(out,
+		    "<p>All that fit: <a href=\"%s\" download>CSV</a> "
+		    "<a href=\"%s\" download>JSON</a></p>",
+		    v->csv, v->json);
+	bytes_adds(out, "</nav>\n");
 }
 
 void

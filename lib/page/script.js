@@ -28,9 +28,20 @@ for (const form of document.querySelectorAll("form.search"))
 				event.formData.delete(name);
 	});
 
-// An act is sent once.
-for (const form of document.querySelectorAll("form.act"))
-	form.addEventListener("submit", () => {
-		for (const button of form.querySelectorAll("button"))
-			setTimeout(() => { button.disabled = true; }, 0);
+// An act is sent once; coming back to it, it may be sent again.
+for (const form of document.querySelectorAll("form.act")) {
+	const buttons = form.querySelectorAll("button");
+
+	form.addEventListener("submit", () => setTimeout(() => {
+		for (const button of buttons)
+			button.disabled = true;
+	}, 0));
+	addEventListener("pageshow", () => {
+		for (const button of buttons)
+			button.disabled = false;
 	});
+}
+
+// What is being counted is there in a moment.
+if (document.querySelector(".waiting"))
+	setTimeout(() => location.reload(), 1500);

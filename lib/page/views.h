@@ -12,6 +12,8 @@
 #include "lib/store/browse.h"
 #include "lib/store/pending.h"
 #include "lib/store/census.h"
+#include "lib/web/findings.h"
+#include "lib/web/pulse.h"
 
 #define VIEW_HISTORY 200 /* records of a certificate at most */
 
@@ -27,12 +29,21 @@ struct view {
 };
 
 /* GET /inventory/ */
+struct view_program {
+	const char *name;   /* a signing program that an endpoint needs */
+	struct pulse pulse; /* its last sign of life; when 0: none */
+};
 struct view_home {
 	struct view view;
-	const struct census *census; /* may be older than now: census->when */
-	const char *health;          /* "ok", "degraded", "down" */
-	const char *details;         /* a line for each thing wrong; or "" */
-	int64_t disk_free, disk_reserve; /* octets; free -1: not known */
+	/* May be older than now: census->when, which is 0 when nothing is
+	 * counted yet. */
+	const struct census *census;
+	const struct findings *findings;
+	const struct view_program *program;
+	size_t programs;
+	const struct browse_page *latest; /* the last few that were issued */
+	int64_t disk_free, disk_size;     /* octets; -1: not known */
+	int64_t database; /* octets of its file; -1: not known */
 };
 
 /* GET /inventory/certificates?… : the fields of the form under their names. */
@@ -82,8 +93,8 @@ struct view_pending {
 
 /* GET /inventory/certificates/SHA256/ACT (revoke, hold, release) and
  * /inventory/pending/ID/ACT (approve, deny): the question before the act.
- * Its form POSTs to `path` with "token", "confirm" = "yes", and "reason" (of
- * store_reason_word(), for revoke), "note" (a text, for approve and deny). */
+ * Its form POSTs to `path` with "token", "confirm" = "yes", "note" (a text),
+ * and for revoke "reason" (of store_reason_word()). */
 struct view_confirm {
 	struct view view;
 	const char *act;               /* "revoke", … */
@@ -91,6 +102,7 @@ struct view_confirm {
 	const char *back;              /* where "no" leads */
 	const struct record *record;   /* or NULL */
 	const struct pending *pending; /* or NULL */
+	const char *reason, *note;     /* as typed before, or NULL */
 	const char *trouble; /* what was wrong with the form; or NULL */
 };
 
@@ -99,6 +111,7 @@ struct view_trouble {
 	struct view view; /* view.who NULL: nobody was let in */
 	int status;       /* HTTP's */
 	const char *reason, *text;
+	const uint8_t *shown; /* SHA-256 of the certificate shown, or NULL */
 };
 
 #endif

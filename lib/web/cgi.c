@@ -54,4 +54,5 @@ cgi_edge(struct edge *e)
 	e->read = cgi_read;
 	e->write = cgi_write;
 	e->part = cgi_write;
+	e->once = true;
 }

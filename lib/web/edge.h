@@ -23,6 +23,7 @@ struct edge {
 	 * last of it.  -1: nobody takes it. */
 	int (*part)(struct edge *e, struct span part);
 	bool broken;       /* nobody is there to be answered */
+	bool once;         /* the process ends with this request */
 	struct bytes path; /* the request's raw path, for intake */
 };
 

@@ -32,7 +32,7 @@ async function visit(who, options = {}) {
 	const context = await browser.newContext({
 		ignoreHTTPSErrors: true,
 		viewport: { width: 1200, height: 900 },
-		clientCertificates: [{ origin,
+		clientCertificates: who === "nobody" ? [] : [{ origin,
 			certPath: `${folder}/${who}.pem`,
 			keyPath: `${folder}/${who}.key` }],
 		...options,
@@ -67,7 +67,7 @@ const fits = (page) => page.evaluate(() =>
 
 const places = [["overview", ""], ["list", "certificates?subject=demo"],
 	["pending", "pending"], ["nothing", "certificates?subject=nobody-at-all"],
-	["wrong", "certificates?serial=xyz"]];
+	["wrong", "certificates?serial=xyz"], ["absent", "nothing-here"]];
 
 async function look(page, kind) {
 	for (const [name, path] of places) {
@@ -92,6 +92,48 @@ const kinds = [["light", { colorScheme: "light" }],
 	["plain", { javaScriptEnabled: false }]];
 for (const [kind, options] of kinds.slice(0, 3))
 	await look(await visit("operator", options), kind);
+
+for (const kind of ["light", "dark", "phone"]) {
+	const page = await visit("nobody", kinds.find(([k]) => k === kind)[1]);
+	await go(page, "");
+	is(`nobody, ${kind}: is told what to do`,
+		await page.locator("h1").innerText(), "A certificate is needed");
+	await accessible(page, `nobody, ${kind}`);
+	ok(`nobody, ${kind}: no wider than the window`, await fits(page));
+	await page.screenshot({ path: `${folder}/shots/nobody-${kind}.png` });
+}
+
+// ---- contrast: WCAG 2.2, 1.4.3 and 1.4.11, of the style's own colours
+const pairs = [["ink", "page", 4.5], ["ink", "panel", 4.5],
+	["ink", "wash", 4.5], ["ink", "plain-back", 4.5], ["soft", "page", 4.5],
+	["soft", "panel", 4.5], ["accent", "panel", 4.5], ["accent", "page", 4.5],
+	["accent", "wash", 4.5], ["on-accent", "accent", 4.5],
+	["good", "good-back", 4.5], ["warn", "warn-back", 4.5],
+	["bad", "bad-back", 4.5], ["bad", "panel", 4.5], ["panel", "bad", 4.5],
+	["field", "panel", 3], ["bar", "panel", 3], ["warn", "panel", 3]];
+function luminance(hex) {
+	const full = hex.length === 4 ? hex.replace(/[^#]/g, "$&$&") : hex;
+	const [r, g, b] = [1, 3, 5].map((i) => {
+		const c = parseInt(full.slice(i, i + 2), 16) / 255;
+		return c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4;
+	});
+	return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+}
+for (const [kind, options] of kinds.slice(0, 2)) {
+	const page = await visit("viewer", options);
+	await go(page, "");
+	const colours = await page.evaluate((names) => Object.fromEntries(
+		names.map((n) => [n, getComputedStyle(document.documentElement)
+			.getPropertyValue(`--${n}`).trim()])),
+	[...new Set(pairs.flatMap(([a, b]) => [a, b]))]);
+	const poor = pairs.map(([a, b, least]) => {
+		const [x, y] = [colours[a], colours[b]].map(luminance);
+		const ratio = (Math.max(x, y) + 0.05) / (Math.min(x, y) + 0.05);
+		return ratio >= least ? "" :
+			`${a} on ${b}: ${ratio.toFixed(2)}, want ${least}`;
+	}).filter(Boolean);
+	ok(`contrast, ${kind}`, poor.length === 0, poor);
+}
 
 // ---- hostile texts
 const page = await visit("operator");
@@ -137,7 +179,13 @@ async function act(page, button, fill) {
 }
 await page.locator("table.list tbody th a").click();
 const path = new URL(page.url()).pathname.replace("/inventory/", "");
-is("hold", await act(page, "Put on hold…"), "The certificate is on hold.");
+is("hold", await act(page, "Put on hold…",
+	() => page.locator("#note").fill("<b>\u202elost</b>")),
+"The certificate is on hold.");
+ok("a note is a text, and turns no line around",
+	(await page.locator("section:has(#history)").innerText())
+		.includes("<b>\ufffdlost</b>"),
+	await page.locator("section:has(#history)").innerText());
 is("… is seen", await page.locator("dd .state").first().innerText(), "held");
 is("release", await act(page, "Release…"),
 	"The certificate is released from its hold.");
@@ -163,7 +211,7 @@ is("approve", await act(page, "Approve…",
 	"again.");
 await go(page, "pending");
 ok("… who did it is shown",
-	/approved by\s+operator:CN=Demo Operator/.test(
+	/approved\s+by\s+operator:CN=Demo Operator/.test(
 		await page.locator("tbody tr").first().innerText()),
 	await page.locator("tbody tr").first().innerText());
 is("deny", await act(page, "Deny…"), "The request is denied.");
@@ -185,15 +233,39 @@ is("a viewer sees it", await viewer.locator("h1").innerText(),
 is("and may do nothing", await viewer.locator("a.danger, form.act").count(), 0);
 await go(viewer, `${path}/revoke`);
 ok("not even by its address", (await viewer.locator("[role=alert]")
-	.innerText()).includes("a viewer may look"));
+	.innerText()).includes("A viewer may look"));
 const plain = await visit("operator", kinds[3][1]);
 await go(plain, "certificates");
 await plain.locator("#subject").fill("demo-");
 await plain.locator("form.search button").click();
 ok("the search works without scripts",
 	await plain.locator("table.list tbody tr").count() > 0);
+await go(plain, "certificates?subject=onerror");
+await plain.locator("table.list tbody th a").first().click();
+for (const [link, said] of [["Put on hold…", "The certificate is on hold."],
+	["Release…", "The certificate is released from its hold."]]) {
+	await plain.getByRole("link", { name: link }).click();
+	await plain.locator("form.act button").click();
+	is(`without scripts: ${link}`,
+		await plain.locator("[role=status]").innerText(), said);
+}
 
-const wanted = complaints.filter((c) => !/status of (400|403)/.test(c));
+// ---- page after page
+await go(page, "certificates?subject=many&rows=100");
+const names = new Set();
+for (let n = 1; ; n++) {
+	for (const name of await page.locator("table.list tbody th a")
+		.allInnerTexts())
+		names.add(name);
+	const next = page.locator("a[rel=next]");
+	if (n === 20 || await next.count() === 0)
+		break;
+	await next.click();
+	await page.waitForURL(/cursor=/);
+}
+is("all of 1,000 are seen, page after page", names.size, 1000);
+
+const wanted = complaints.filter((c) => !/status of (400|403|404)/.test(c));
 ok("no complaint, nothing from elsewhere", wanted.length === 0, wanted);
 await browser.close();
 console.log(`1..${tests}`);

@@ -33,6 +33,8 @@ else
 fi
 ok "a hostile subject" "${as_owner[@]}" "$BUILDDIR/tests/tools/fill" \
 	"sqlite:$store" issue '<img src=x onerror=alert(1)>' 1 1
+ok "a thousand more" "${as_owner[@]}" "$BUILDDIR/tests/tools/fill" \
+	"sqlite:$store" issue many 1 1000
 cp "$SRCDIR/tests/browser/pages.mjs" "$BUILDDIR/tests/browser/"
 (cd "$BUILDDIR/tests/browser" && node pages.mjs \
 	"https://localhost:$((PORT + 7))/inventory/" "$DEMO" "$chromium") \

@@ -256,7 +256,12 @@ is "no other file" "$(look bob $P/passwd)" 404
 is "nobody gets a page that says so" "$(look eve $P/) $(header Content-Type) \
 $(html_says '<code>operator-unknown</code>')" \
 	"403 text/html; charset=utf-8 said"
-is "… and no file" "$(look eve $P/style.css)" 403
+is "… what to do about it, and which certificate it was" \
+	"$(html_says 'belongs into inventory, operators') \
+$(html_says "<code>$(finger eve)</code>") $(loose)" "said said 0"
+is "… as the audit has it" "$(last_refusal client_sha256)" "$(finger eve)"
+is "… in a style, which is no secret" "$(look eve $P/style.css)" 200
+is "… but no other file" "$(look eve $P/passwd)" 403
 is "what was typed is escaped" "$(look bob \
 	"$P/certificates?subject=%22%3E%3Cscript%3E%27%26") \
 $(html_says 'value="&quot;&gt;&lt;script&gt;&#39;&amp;"') $(loose)" "200 said 0"
@@ -302,6 +307,13 @@ is "confirmed: the page that shows it" "$(press ada "$three/release" \
 is "… says so" "$(look ada "$three?done=released") \
 $(html_says 'released from its hold')" "200 said"
 is "… and it is" "$(state_of_three)" good
+is "another site's link says nothing of the kind" "$(look ada \
+	"$three?done=revoked" HTTP_SEC_FETCH_SITE=cross-site) \
+$(html_says 'role="status"')" "200 "
+is "no reason of RFC 5280: asked again, what was typed is kept" "$(press \
+	ada "$three/revoke" 'confirm=yes&reason=old&note=%3Cb%3E%22lost') \
+$(html_says 'role="alert"') $(html_says 'value="&lt;b&gt;&quot;lost"') \
+$(loose) $(state_of_three)" "400 said said 0 good"
 
 fill=$BUILDDIR/tests/tools/fill
 "$fill" "$(sed -n 's/.*database = "\(.*\)".*/\1/p' "$CONF" | head -n 1)" \
