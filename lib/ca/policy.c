@@ -6,6 +6,15 @@
 #include "lib/ca/policy_names.h"
 #include "lib/wire/san.h"
 
+/* What a rule needs of those before it, and what it makes. */
+enum part { PART_SUBJECT = 1, PART_SAN = 2 };
+
+struct wish {
+	struct grant *grant;
+	const struct identity *who;
+	const struct csr *csr;
+};
+
 int
 policy_names_of(const struct identity *who)
 {
@@ -13,8 +22,11 @@ policy_names_of(const struct identity *who)
 }
 
 static int
-key_usage_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+key_usage_ok(struct wish *w, struct fail *why)
 {
+	const struct profile *p = w->grant->profile;
+	const struct csr *csr = w->csr;
+
 	if (csr->has_key_usage && (csr->key_usage & ~p->key_usage) != 0)
 		return fail(why, FAIL_DENIED, "profile-ku",
 		    "RFC 5280, 4.2.1.3: profile %s does not grant the keyUsage "
@@ -37,8 +49,11 @@ has_purpose(const struct profile *p, struct span oid)
 }
 
 static int
-purposes_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+purposes_ok(struct wish *w, struct fail *why)
 {
+	const struct profile *p = w->grant->profile;
+	const struct csr *csr = w->csr;
+
 	for (size_t i = 0; i < csr->ext_key_usages; i++)
 		if (!has_purpose(p, csr->ext_key_usage[i]))
 			return fail(why, FAIL_DENIED, "profile-eku",
@@ -49,8 +64,10 @@ purposes_ok(const struct profile *p, const struct csr *csr, struct fail *why)
 }
 
 static int
-basic_ok(struct grant *grant, const struct csr *csr, struct fail *why)
+basic_ok(struct wish *w, struct fail *why)
 {
+	struct grant *grant = w->grant;
+	const struct csr *csr = w->csr;
 	const struct profile *p = grant->profile;
 
 	grant->path_length = p->ca ? p->path_length : -1;
@@ -76,8 +93,11 @@ basic_ok(struct grant *grant, const struct csr *csr, struct fail *why)
 }
 
 static int
-unknown_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+unknown_ok(struct wish *w, struct fail *why)
 {
+	const struct profile *p = w->grant->profile;
+	const struct csr *csr = w->csr;
+
 	for (size_t i = 0; i < csr->unknowns; i++) {
 		/* RFC 5272, 3.1: a critical one is processed or refused. */
 		if (csr->unknown[i].critical)
@@ -95,8 +115,11 @@ unknown_ok(const struct profile *p, const struct csr *csr, struct fail *why)
 /* No front end hands over a channel binding yet, so no value can be checked:
  * what is present and must be checked is refused. */
 static int
-pop_link_ok(const struct profile *p, const struct csr *csr, struct fail *why)
+pop_link_ok(struct wish *w, struct fail *why)
 {
+	const struct profile *p = w->grant->profile;
+	const struct csr *csr = w->csr;
+
 	if (p->pop_link == POP_IGNORE)
 		return 0;
 	if (csr->challenge != NULL)
@@ -152,8 +175,9 @@ device_id_of(int from, const struct grant *grant)
 }
 
 static int
-device_ok(struct grant *grant, struct fail *why)
+device_ok(struct wish *w, struct fail *why)
 {
+	struct grant *grant = w->grant;
 	const struct profile *p = grant->profile;
 
 	if (!p->azure || p->device_id == DEVICE_NONE)
@@ -216,38 +240,117 @@ grant_new(const struct identity *who, const struct request *rq,
 	return grant;
 }
 
+/* ---- the rules, in the order in which they are asked ---------------------- */
+
+/* RFC 7030, 4.2.2: another name only where a policy allows the very change;
+ * none does. */
+static int
+change_ok(struct wish *w, struct fail *why)
+{
+	if (!w->csr->has_change_subject)
+		return 0;
+	return fail(why, FAIL_DENIED, "name-change",
+	    "RFC 7030, 4.2.2: ChangeSubjectName is not granted here");
+}
+
+/* What is wrong with a renewal's names is said in a renewal's words. */
+static int
+reenroll_ok(struct wish *w, struct fail *why)
+{
+	if (strcmp(w->grant->operation, "simplereenroll") != 0)
+		return 0;
+	return policy_renewal_names(w->grant->profile, w->who, w->csr, why);
+}
+
+static int
+key_ok(struct wish *w, struct fail *why)
+{
+	if (w->grant->anew)
+		return 0;
+	return profile_key_ok(w->grant->profile, &w->csr->key, why);
+}
+
+static int
+subject_make(struct wish *w, struct fail *why)
+{
+	return policy_subject(
+	    &w->grant->subject, w->grant->profile, w->who, w->csr, why);
+}
+
+static int
+san_make(struct wish *w, struct fail *why)
+{
+	return policy_san(
+	    &w->grant->san, w->grant->profile, w->who, w->csr, why);
+}
+
+static int
+secret_ok(struct wish *w, struct fail *why)
+{
+	return policy_secret(w->grant, w->who, why);
+}
+
+static const struct rule {
+	const char *name;
+	int (*judge)(struct wish *w, struct fail *why);
+	unsigned needs, makes; /* enum part */
+} rules[] = {
+    {"change-subject-name", change_ok, 0, 0},
+    {"reenroll-names", reenroll_ok, 0, 0},
+    {"key", key_ok, 0, 0},
+    {"basic-constraints", basic_ok, 0, 0},
+    {"key-usage", key_usage_ok, 0, 0},
+    {"ext-key-usage", purposes_ok, 0, 0},
+    {"unknown-extensions", unknown_ok, 0, 0},
+    {"pop-link", pop_link_ok, 0, 0},
+    {"subject", subject_make, 0, PART_SUBJECT},
+    {"subject-alt-name", san_make, 0, PART_SAN},
+    {"secret-device", secret_ok, PART_SUBJECT | PART_SAN, 0},
+    {"device-id", device_ok, PART_SUBJECT | PART_SAN, 0},
+};
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
 int
 policy_grant(struct grant **grant, const struct identity *who,
     const struct request *rq, const char *operation, const struct csr *csr,
     struct fail *why)
 {
-	struct grant *g = grant_new(who, rq, operation, csr);
-	const struct profile *p = g->profile;
+	struct wish w = {grant_new(who, rq, operation, csr), who, csr};
 
-	/* RFC 7030, 4.2.2: another name only where a policy allows the very
-	 * change; none does. */
-	if (csr->has_change_subject) {
-		fail(why, FAIL_DENIED, "name-change",
-		    "RFC 7030, 4.2.2: ChangeSubjectName is not granted here");
-		goto out;
+	for (size_t i = 0; i < RULES; i++)
+		if (rules[i].judge(&w, why) != 0) {
+			grant_free(w.grant);
+			return -1;
+		}
+	*grant = w.grant;
+	return 0;
+}
+
+void
+policy_explain(struct grant **grant, struct verdicts *v,
+    const struct identity *who, const struct request *rq, const char *operation,
+    const struct csr *csr)
+{
+	struct wish w = {grant_new(who, rq, operation, csr), who, csr};
+	bool granted = true;
+	unsigned made = 0;
+
+	for (size_t i = 0; i < RULES; i++) {
+		struct fail why = {0};
+
+		if ((rules[i].needs & ~made) != 0)
+			verdicts_open(v, "policy", rules[i].name);
+		else if (verdicts_add(v, "policy", rules[i].name,
+			     rules[i].judge(&w, &why), &why) == 0)
+			made |= rules[i].makes;
+		else
+			granted = false;
 	}
-	/* What is wrong with a renewal's names is said in a renewal's words. */
-	if (strcmp(operation, "simplereenroll") == 0 &&
-	    policy_renewal_names(p, who, csr, why) != 0)
-		goto out;
-	if ((g->anew || profile_key_ok(p, &csr->key, why) == 0) &&
-	    basic_ok(g, csr, why) == 0 && key_usage_ok(p, csr, why) == 0 &&
-	    purposes_ok(p, csr, why) == 0 && unknown_ok(p, csr, why) == 0 &&
-	    pop_link_ok(p, csr, why) == 0 &&
-	    policy_subject(&g->subject, p, who, csr, why) == 0 &&
-	    policy_san(&g->san, p, who, csr, why) == 0 &&
-	    policy_secret(g, who, why) == 0 && device_ok(g, why) == 0) {
-		*grant = g;
-		return 0;
-	}
-out:
-	grant_free(g);
-	return -1;
+	*grant = NULL;
+	if (granted)
+		*grant = w.grant;
+	else
+		grant_free(w.grant);
 }
 
 void

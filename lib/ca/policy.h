@@ -21,6 +21,7 @@
 #ifndef MICROCA_POLICY_H
 #define MICROCA_POLICY_H
 
+#include "lib/base/verdicts.h"
 #include "lib/ca/identity.h"
 
 struct grant {
@@ -72,6 +73,18 @@ MUST_CHECK int policy_grant(struct grant **grant, const struct identity *who,
  */
 MUST_CHECK int policy_renewal(struct grant *grant, const struct identity *who,
     const struct csr *csr, int64_t now, struct fail *why);
+
+/*
+ * The same, with every rule looked at and its verdict added: nothing ends at
+ * the first that says no.  *grant is NULL unless all said yes; it is for
+ * showing what would be issued.
+ */
+void policy_explain(struct grant **grant, struct verdicts *v,
+    const struct identity *who, const struct request *rq, const char *operation,
+    const struct csr *csr);
+/* policy_renewal() likewise; true: it is granted. */
+bool policy_renewal_explain(struct grant *grant, struct verdicts *v,
+    const struct identity *who, const struct csr *csr, int64_t now);
 
 /* Is this request a renewal, at simpleenroll too?  An own certificate of the
  * profile that asks for its own subject is, and one that would get it: the

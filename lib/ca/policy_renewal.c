@@ -29,21 +29,6 @@ policy_is_renewal(const struct grant *grant, const struct identity *who,
 	       own_subject(grant, who, csr);
 }
 
-static int
-window_ok(const struct profile *p, const struct identity *who, int64_t now,
-    struct fail *why)
-{
-	int64_t from = who->not_after - p->renewal_window;
-	char text[WHEN_LEN];
-
-	if (p->renewal_window == 0 || now >= from)
-		return 0;
-	when_write(text, from);
-	return fail(why, FAIL_DENIED, "window",
-	    "profile %s: this certificate can be renewed from %s on", p->name,
-	    text);
-}
-
 /* The new certificate carries the old one's names, in its octets. */
 static int
 keep_names(struct grant *grant, const struct identity *who, struct fail *why)
@@ -94,21 +79,98 @@ policy_renewal_names(const struct profile *profile, const struct identity *who,
 	    profile, who, csr, why);
 }
 
+/* ---- the rules, in the order in which they are asked ---------------------- */
+
+struct renewal {
+	struct grant *grant;
+	const struct identity *who;
+	const struct csr *csr;
+	int64_t now;
+};
+
+static int
+names_kept(const struct renewal *r, struct fail *why)
+{
+	return names_same(own_subject(r->grant, r->who, r->csr),
+	    r->grant->profile, r->who, r->csr, why);
+}
+
+static int
+window_ok(const struct renewal *r, struct fail *why)
+{
+	const struct profile *p = r->grant->profile;
+	int64_t from = r->who->not_after - p->renewal_window;
+	char text[WHEN_LEN];
+
+	if (p->renewal_window == 0 || r->now >= from)
+		return 0;
+	when_write(text, from);
+	return fail(why, FAIL_DENIED, "window",
+	    "profile %s: this certificate can be renewed from %s on", p->name,
+	    text);
+}
+
+/* RFC 7030, 4.2.2: the same key renews, another rekeys. */
+static int
+key_ok(const struct renewal *r, struct fail *why)
+{
+	const struct profile *p = r->grant->profile;
+
+	if (p->key_reuse ||
+	    memcmp(r->who->spki_sha256, r->csr->key.sha256, SHA256_LEN) != 0)
+		return 0;
+	return fail(why, FAIL_MALFORMED, "key-reuse",
+	    "RFC 7030, 4.2.2: profile %s wants a new key", p->name);
+}
+
+static int
+keep(const struct renewal *r, struct fail *why)
+{
+	r->grant->renewal = true;
+	memcpy(r->grant->renews, r->who->sha256, SHA256_LEN);
+	return keep_names(r->grant, r->who, why);
+}
+
+static const struct rule {
+	const char *name;
+	int (*judge)(const struct renewal *r, struct fail *why);
+} rules[] = {
+    {"names", names_kept},
+    {"window", window_ok},
+    {"new-key", key_ok},
+};
+#define RULES (sizeof(rules) / sizeof(rules[0]))
+
 int
 policy_renewal(struct grant *grant, const struct identity *who,
     const struct csr *csr, int64_t now, struct fail *why)
 {
-	const struct profile *p = grant->profile;
+	const struct renewal r = {grant, who, csr, now};
 
-	if (names_same(own_subject(grant, who, csr), p, who, csr, why) != 0 ||
-	    window_ok(p, who, now, why) != 0)
-		return -1;
-	/* RFC 7030, 4.2.2: the same key renews, another rekeys. */
-	if (!p->key_reuse &&
-	    memcmp(who->spki_sha256, csr->key.sha256, SHA256_LEN) == 0)
-		return fail(why, FAIL_MALFORMED, "key-reuse",
-		    "RFC 7030, 4.2.2: profile %s wants a new key", p->name);
-	grant->renewal = true;
-	memcpy(grant->renews, who->sha256, SHA256_LEN);
-	return keep_names(grant, who, why);
+	for (size_t i = 0; i < RULES; i++)
+		if (rules[i].judge(&r, why) != 0)
+			return -1;
+	return keep(&r, why);
+}
+
+bool
+policy_renewal_explain(struct grant *grant, struct verdicts *v,
+    const struct identity *who, const struct csr *csr, int64_t now)
+{
+	const struct renewal r = {grant, who, csr, now};
+	bool granted = true;
+
+	for (size_t i = 0; i < RULES; i++) {
+		struct fail why = {0};
+
+		if (verdicts_add(v, "renewal", rules[i].name,
+			rules[i].judge(&r, &why), &why) != 0)
+			granted = false;
+	}
+	if (granted) {
+		struct fail why = {0};
+
+		granted = keep(&r, &why) == 0;
+	}
+	return granted;
 }

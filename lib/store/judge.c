@@ -87,12 +87,14 @@ judge_serial(struct conn *c, const struct record *r, struct fail *why)
 
 /* It was good when the requester was identified; revocation counts at once. */
 static int
-judge_client(struct conn *c, const struct store_rules *rules, struct fail *why)
+judge_client(struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why)
 {
 	const uint8_t *sha =
 	    rules->renews != NULL ? rules->renews : rules->client;
 	bool row;
 
+	(void)r;
 	if (sha == NULL)
 		return 0;
 	if (db_query(c, SQL_CERT_SHA256, &row,
@@ -192,17 +194,52 @@ judge_device(struct conn *c, const struct record *r,
 	return rc;
 }
 
+static int
+judge_secret(struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why)
+{
+	(void)r;
+	return secret_judge(c, rules, why);
+}
+
+static const struct rule {
+	const char *name;
+	int (*judge)(struct conn *c, const struct record *r,
+	    const struct store_rules *rules, struct fail *why);
+} wanted_rules[] = {
+    {"client", judge_client},
+    {"secret", judge_secret},
+    {"key", judge_key},
+    {"name", judge_name},
+    {"device", judge_device},
+};
+#define WANTED_RULES (sizeof(wanted_rules) / sizeof(wanted_rules[0]))
+
 int
 judge_wanted(struct conn *c, const struct record *r,
     const struct store_rules *rules, struct fail *why)
 {
-	if (judge_client(c, rules, why) != 0 ||
-	    secret_judge(c, rules, why) != 0 ||
-	    judge_key(c, r, rules, why) != 0 ||
-	    judge_name(c, r, rules, why) != 0 ||
-	    judge_device(c, r, rules, why) != 0)
-		return -1;
+	for (size_t i = 0; i < WANTED_RULES; i++)
+		if (wanted_rules[i].judge(c, r, rules, why) != 0)
+			return -1;
 	return 0;
+}
+
+void
+judge_explain(struct verdicts *v, struct conn *c, const struct record *r,
+    const struct store_rules *rules)
+{
+	struct fail clock = {0};
+	int64_t id;
+
+	(void)verdicts_add(
+	    v, "record", "clock", judge_clock(&id, c, rules, &clock), &clock);
+	for (size_t i = 0; i < WANTED_RULES; i++) {
+		struct fail why = {0};
+
+		(void)verdicts_add(v, "record", wanted_rules[i].name,
+		    wanted_rules[i].judge(c, r, rules, &why), &why);
+	}
 }
 
 int

@@ -21,6 +21,9 @@ MUST_CHECK int judge_repeat(struct bytes *der, struct conn *c,
 /* What can be said of a request before there is a certificate. */
 MUST_CHECK int judge_wanted(struct conn *c, const struct record *r,
     const struct store_rules *rules, struct fail *why);
+/* The clock and judge_wanted()'s rules, each looked at. */
+void judge_explain(struct verdicts *v, struct conn *c, const struct record *r,
+    const struct store_rules *rules);
 /* Clock, serial, renewed certificate, secret, key, name, device, quota; `id` is
  * the new row's. */
 MUST_CHECK int judge_issue(int64_t *id, struct conn *c, const struct record *r,

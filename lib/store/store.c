@@ -236,6 +236,19 @@ store_issue(struct store *store, struct bytes *repeat, const struct record *r,
 }
 
 int
+store_explain(struct store *store, struct verdicts *v, const struct record *r,
+    const struct store_rules *rules, struct fail *why)
+{
+	struct conn *c;
+
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	judge_explain(v, c, r, rules);
+	db_rollback(c);
+	return db_sync(store->db, why);
+}
+
+int
 store_repeat_find(struct store *store, struct bytes *der,
     const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
     int64_t since, int64_t now, struct fail *why)

@@ -13,6 +13,7 @@
 #define MICROCA_STORE_H
 
 #include "lib/base/bytes.h"
+#include "lib/base/verdicts.h"
 #include "lib/store/audit.h"
 
 struct store; /* thread-safe: a pool of connections */
@@ -114,6 +115,10 @@ struct store_rules {
 MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,
     const struct record *r, const struct store_rules *rules,
     const struct audit *entry, struct fail *why);
+/* How it would be judged: a verdict of each rule, nothing written.  `r` is what
+ * is known before there is a certificate. */
+MUST_CHECK int store_explain(struct store *store, struct verdicts *v,
+    const struct record *r, const struct store_rules *rules, struct fail *why);
 /* The repeat alone, before anything is signed: synced when there is one. */
 MUST_CHECK int store_repeat_find(struct store *store, struct bytes *der,
     const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
