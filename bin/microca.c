@@ -34,6 +34,11 @@ static const struct command commands[] = {
     {"issue", issue_run,
 	"(--profile PROFILE | --endpoint ENDPOINT) [-o FILE] CSRFILE",
 	"issue a certificate from a request in a file"},
+    {"explain", explain_run,
+	"--endpoint E --csr FILE [--cert FILE | --device NAME]\n"
+	"           [--operation simpleenroll|simplereenroll|serverkeygen] "
+	"[--json]",
+	"what a request would get: each rule, and the certificate"},
     {"proof", proof_run, "[--hours N] [-o FILE] CODE",
 	"issue what Azure asks for to register the intermediate"},
     {"revoke", revoke_run,

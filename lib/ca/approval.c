@@ -60,22 +60,6 @@ hex_of(char out[HEX_LEN], const uint8_t hash[SHA256_LEN], bool have)
 	return out;
 }
 
-/* What the store can judge before there is a certificate: all borrowed. */
-static struct record
-wanted_of(const struct pending *asked, const struct grant *g)
-{
-	struct record r = {.profile = asked->profile,
-	    .subject = asked->subject,
-	    .san = asked->san,
-	    .owner = g->owner,
-	    .device = g->device};
-
-	if (!g->anew)
-		memcpy(r.spki_sha256, g->csr->key.sha256, SHA256_LEN);
-	grant_name_hash(r.subject_hash, g);
-	return r;
-}
-
 static int
 take(struct pending *row, struct ca *ca, const struct grant *g,
     const struct pending *asked, struct fail *why)
@@ -83,7 +67,7 @@ take(struct pending *row, struct ca *ca, const struct grant *g,
 	const struct settings *s = ca->settings;
 	const int64_t now = when_now();
 	const struct store_rules issue = ca_rules(ca, g, now);
-	const struct record wanted = wanted_of(asked, g);
+	struct record wanted = {0};
 	const struct pending_rules rules = {.now = now,
 	    .keep = s->approval_keep,
 	    .most = s->approval_open,
@@ -107,7 +91,12 @@ take(struct pending *row, struct ca *ca, const struct grant *g,
 	    .status = fail_http(FAIL_PENDING),
 	};
 
-	return store_pending_take(ca->store, row, asked, &rules, &entry, why);
+	int rc;
+
+	ca_wanted(&wanted, g);
+	rc = store_pending_take(ca->store, row, asked, &rules, &entry, why);
+	record_free(&wanted);
+	return rc;
 }
 
 static int
@@ -160,5 +149,51 @@ ca_approval(struct bytes *der, struct ca *ca, const struct grant *grant,
 		(void)fail_retry(why, (int)ca->settings->approval_retry);
 	pending_free(&asked);
 	pending_free(&row);
+	return rc;
+}
+
+/* ---- without a trace ------------------------------------------------------ */
+
+struct search {
+	uint8_t key[SHA256_LEN];
+	struct pending row; /* its state, and its decider and note, copied */
+};
+
+static int
+search_each(const struct pending *p, void *arg)
+{
+	struct search *s = arg;
+
+	if (memcmp(p->request_key, s->key, SHA256_LEN) != 0 ||
+	    p->state == PENDING_EXPIRED)
+		return 0;
+	s->row.state = p->state;
+	s->row.decider = str_dup(p->decider);
+	s->row.note = str_dup(p->note);
+	return 1;
+}
+
+int
+ca_approval_look(struct ca *ca, const struct grant *grant, struct fail *why)
+{
+	struct search s = {.row = {.state = PENDING_OPEN}};
+	const uint8_t *csr = grant->csr->sha256;
+	struct bytes none = {0};
+	int rc;
+
+	if (!ca_held(grant))
+		return 0;
+	ca_request_key(s.key, grant);
+	rc = store_pending_list(ca->store,
+	    &(struct pending_filter){.from = csr,
+		.to = csr,
+		.endpoint = grant->endpoint,
+		.all = true,
+		.now = when_now()},
+	    search_each, &s, why);
+	if (rc == 0)
+		rc = judge(&none, ca, grant, &s.row, why);
+	bytes_free(&none);
+	pending_free(&s.row);
 	return rc;
 }

@@ -30,4 +30,9 @@ bool ca_held(const struct grant *grant);
 MUST_CHECK int ca_approval(struct bytes *der, struct ca *ca,
     const struct grant *grant, struct fail *why);
 
+/* What ca_approval() would find: nothing is written.  Fails as it does there,
+ * but not with what the store says. */
+MUST_CHECK int ca_approval_look(
+    struct ca *ca, const struct grant *grant, struct fail *why);
+
 #endif

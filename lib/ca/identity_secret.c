@@ -156,6 +156,29 @@ identity_make(struct identity **who, const struct secret *s,
 	return 0;
 }
 
+int
+identity_device(struct identity **who, const struct endpoint *endpoint,
+    const char *device, struct fail *why)
+{
+	const struct allow *rule = rule_of(endpoint);
+	char *name;
+	int rc;
+
+	if (rule == NULL || endpoint->auth == AUTH_CERTIFICATE)
+		return fail(why, FAIL_ANONYMOUS, "auth-none",
+		    "endpoint %s takes no one-time secrets", endpoint->name);
+	if (!identity_device_ok(device))
+		return fail(why, FAIL_ANONYMOUS, "auth",
+		    "RFC 7617, 2: \"%s\" is no device's name", device);
+	name = str_dup(device);
+	rc = identity_make(who,
+	    &(struct secret){
+		.id = -1, .endpoint = endpoint->name, .device = name},
+	    rule, why);
+	free(name);
+	return rc;
+}
+
 static int
 nothing_shown(struct fail *why)
 {

@@ -23,6 +23,11 @@
 MUST_CHECK int identity_secret(struct identity **who, struct ca *ca,
     const struct request *rq, struct fail *why);
 
+/* Who a good secret of that device would be, for `microca explain`; its
+ * `secret` is -1, which no secret has.  FAIL_ANONYMOUS "auth-none", "auth". */
+MUST_CHECK int identity_device(struct identity **who,
+    const struct endpoint *endpoint, const char *device, struct fail *why);
+
 /* Basic beside a certificate that is accepted: the name is the certificate's
  * own, the secret is not looked at.  FAIL_DENIED "auth-mismatch";
  * FAIL_ANONYMOUS "auth": no credentials at all. */

@@ -104,20 +104,33 @@ read_back(struct cert **cert, X509 *x509, struct fail *why)
 	    "the certificate failed our own check: it cannot be read");
 }
 
+int
+ca_draft(X509 **x509, const struct ca *ca, const struct authority *authority,
+    const struct grant *grant, int64_t now, struct fail *why)
+{
+	uint8_t serial[SERIAL_LEN];
+
+	if (not_ours(ca->issuers, grant, why) != 0 ||
+	    build_serial(serial, now, why) != 0 ||
+	    build_cert(x509, authority, grant, serial, now, why) != 0)
+		return -1;
+	if (authority_names_ok(authority, *x509, why) == 0)
+		return 0;
+	X509_free(*x509);
+	*x509 = NULL;
+	return -1;
+}
+
 static int
 certify(struct cert **cert, struct ca *ca, struct signer *signer,
     const struct grant *grant, int64_t now, struct fail *why)
 {
 	const struct authority *authority = signer->issuer->authority;
-	uint8_t serial[SERIAL_LEN];
 	struct cert *made = NULL;
 	X509 *x509 = NULL;
 	int rc = -1;
 
-	if (not_ours(ca->issuers, grant, why) != 0 ||
-	    build_serial(serial, now, why) != 0 ||
-	    build_cert(&x509, authority, grant, serial, now, why) != 0 ||
-	    authority_names_ok(authority, x509, why) != 0 ||
+	if (ca_draft(&x509, ca, authority, grant, now, why) != 0 ||
 	    sign(x509, ca, signer, grant->profile, why) != 0 ||
 	    read_back(&made, x509, why) != 0)
 		goto out;
@@ -197,17 +210,11 @@ ca_request_key(uint8_t key[SHA256_LEN], const struct grant *g)
 	bytes_free(&b);
 }
 
-/* Everything but the strings is borrowed from certificate and grant. */
-static void
-record_fill(struct record *r, const struct issuer *issuer,
-    const struct cert *cert, const struct grant *g, int64_t now)
+void
+ca_wanted(struct record *r, const struct grant *g)
 {
-	r->serial = cert_serial_text(cert->serial);
-	r->issuer = str_dup(issuer->authority->keyid);
 	r->subject = name_text(g->subject);
-	r->san = san_text(g->san);
-	bytes_add(&r->der, cert->der.data, cert->der.len);
-	memcpy(r->sha256, cert->sha256, SHA256_LEN);
+	r->san = g->san != NULL ? san_text(g->san) : NULL;
 	r->profile = str_dup(g->profile->name);
 	r->endpoint = str_dup(g->endpoint);
 	r->operation = str_dup(g->operation);
@@ -215,9 +222,22 @@ record_fill(struct record *r, const struct issuer *issuer,
 	r->owner = str_dup(g->owner);
 	r->device = str_dup(g->device);
 	memcpy(r->csr_sha256, g->csr->sha256, SHA256_LEN);
-	sha256(r->spki_sha256, cert->spki);
+	if (!g->anew)
+		memcpy(r->spki_sha256, g->csr->key.sha256, SHA256_LEN);
 	grant_name_hash(r->subject_hash, g);
 	ca_request_key(r->request_key, g);
+}
+
+static void
+record_fill(struct record *r, const struct issuer *issuer,
+    const struct cert *cert, const struct grant *g, int64_t now)
+{
+	ca_wanted(r, g);
+	r->serial = cert_serial_text(cert->serial);
+	r->issuer = str_dup(issuer->authority->keyid);
+	bytes_add(&r->der, cert->der.data, cert->der.len);
+	memcpy(r->sha256, cert->sha256, SHA256_LEN);
+	sha256(r->spki_sha256, cert->spki);
 	r->not_before = cert->not_before;
 	r->not_after = cert->not_after;
 	r->issued = now;

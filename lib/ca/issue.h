@@ -42,6 +42,19 @@ MUST_CHECK int ca_issue_under(struct bytes *der, struct ca *ca,
  * request has the same answer, and the same row while it waits for approval. */
 void ca_request_key(uint8_t key[SHA256_LEN], const struct grant *grant);
 
+/* What is known of the certificate before there is one: names, hashes, who.
+ * `r` is all zero; record_free(). */
+void ca_wanted(struct record *r, const struct grant *grant);
+
+/*
+ * The certificate as it would be signed, but for the signature: key and names
+ * not the CA's own, serial, build, name constraints.  The caller frees.  Fails
+ * as ca_issue() does there.
+ */
+MUST_CHECK int ca_draft(X509 **x509, const struct ca *ca,
+    const struct authority *authority, const struct grant *grant, int64_t now,
+    struct fail *why);
+
 /* How the store is to judge it; borrows from the grant. */
 struct store_rules ca_rules(
     const struct ca *ca, const struct grant *grant, int64_t now);
