@@ -35,6 +35,7 @@ health(
 static const struct operation operation = {
     .name = "health",
     .allow = "GET, HEAD",
+    .writes = true, /* run/findings */
     .run = health,
 };
 

@@ -217,6 +217,16 @@ sheet_map(const char *path, const char *program, bool *again)
 	return sh == MAP_FAILED ? NULL : sh;
 }
 
+/* A program that gave up opening files to write has this one already. */
+static bool
+is_mapped(const char *path)
+{
+	struct stat st;
+
+	return inode != 0 && lstat(path, &st) == 0 && st.st_dev == device &&
+	       st.st_ino == inode;
+}
+
 int
 meter_open(const char *run, const char *program, struct fail *why)
 {
@@ -225,6 +235,10 @@ meter_open(const char *run, const char *program, struct fail *why)
 	bool again;
 	int rc = 0;
 
+	if (is_mapped(path)) {
+		free(path);
+		return 0;
+	}
 	if ((sh = sheet_map(path, program, &again)) == NULL && again)
 		sh = sheet_map(path, program, &again);
 	if (sh == NULL) {

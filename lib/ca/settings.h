@@ -24,6 +24,9 @@ enum frontend {
 	FRONTEND_CADDY
 };
 
+/* Do programs that need no token confine themselves (lib/web/confine.h)? */
+enum confine_when { CONFINE_OFF, CONFINE_IF_POSSIBLE, CONFINE_REQUIRED };
+
 enum auth { AUTH_CERTIFICATE, AUTH_SECRET, AUTH_EITHER, AUTH_NONE };
 enum approval { APPROVAL_NONE, APPROVAL_ENROLL, APPROVAL_ALWAYS };
 enum names { NAMES_OWN, NAMES_ANY, NAMES_PATTERN };
@@ -69,6 +72,7 @@ struct settings {
 	int threads;
 	int connections; /* of the store's pool */
 	bool allow_cgi;
+	int confine;                          /* enum confine_when */
 	struct conf_strings web_server_users; /* names or numbers */
 	int64_t body_wait, repeat_window, disk_reserve, clock_slack;
 	int64_t approval_keep, approval_retry; /* s */

@@ -398,6 +398,13 @@ static const struct conf_table httpd_table = {
 #undef AT
 #define AT(field) .offset = offsetof(struct settings, field)
 
+static const char *const confine_words[] = {
+    [CONFINE_OFF] = "off",
+    [CONFINE_IF_POSSIBLE] = "if-possible",
+    [CONFINE_REQUIRED] = "required",
+    NULL,
+};
+
 static const char *const sink_words[] = {
     [LOG_SINK_STDERR] = "stderr",
     [LOG_SINK_SYSLOG] = "syslog",
@@ -471,6 +478,12 @@ static const struct conf_key settings_keys[] = {
 	AT(allow_cgi),
 	.fallback = "false",
 	.text = "the programs may run as plain CGI"},
+    {.name = "confine",
+	.type = CONF_WORD,
+	AT(confine),
+	.words = confine_words,
+	.fallback = "\"if-possible\"",
+	.text = "programs without a token give system calls up"},
     {.name = "web_server_users",
 	.type = CONF_STRINGS,
 	AT(web_server_users),

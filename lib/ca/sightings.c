@@ -14,6 +14,7 @@
 #define OWNER_ONLY 0600
 
 static const uint8_t nothing[SHA256_LEN];
+static int held = -1; /* sightings_hold() */
 
 bool
 sightings_wanted(const struct settings *settings)
@@ -69,14 +70,30 @@ path_of(const struct settings *settings)
 	return file_path(settings->run, "sightings");
 }
 
+static int
+file_open(const char *path)
+{
+	return open(
+	    path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, OWNER_ONLY);
+}
+
+void
+sightings_hold(const struct settings *settings)
+{
+	char *path = path_of(settings);
+
+	if (held < 0)
+		held = file_open(path);
+	free(path);
+}
+
 int
 sightings_note(
     const struct settings *settings, struct span der, struct fail *why)
 {
 	char *path = path_of(settings);
 	uint8_t hash[SHA256_LEN], place[PLACE] = {0};
-	int fd =
-	    open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, OWNER_ONLY);
+	int fd = held >= 0 ? held : file_open(path);
 	int rc = 0;
 
 	sha256(hash, der);
@@ -87,7 +104,7 @@ sightings_note(
 	else if (place_add(place, hash) &&
 		 pwrite(fd, place, PLACE, place_of(hash)) != PLACE)
 		rc = trouble(path, "write", why);
-	if (fd >= 0)
+	if (fd >= 0 && fd != held)
 		(void)close(fd);
 	free(path);
 	return rc;

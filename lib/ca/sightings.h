@@ -16,6 +16,10 @@
  * noted. */
 bool sightings_wanted(const struct settings *settings);
 
+/* Open the file now and keep it: this process may open none to write later.  A
+ * failure shows at the next note. */
+void sightings_hold(const struct settings *settings);
+
 /* Note one, DER.  A failure is nobody's business but the log's. */
 MUST_CHECK int sightings_note(
     const struct settings *settings, struct span der, struct fail *why);

@@ -13,6 +13,7 @@
 #include "lib/ca/sightings.h"
 #include "lib/web/answer.h"
 #include "lib/web/cgi.h"
+#include "lib/web/confine.h"
 #include "lib/web/crew.h"
 #include "lib/web/diary.h"
 #include "lib/web/fcgi.h"
@@ -203,6 +204,37 @@ pulse(struct server *sv)
 	sv->pulse = now;
 }
 
+/* A PKCS#11 module does whatever its maker thought of. */
+static bool
+needs_token(const struct operation *op, const struct settings *s)
+{
+	return (op->need & CA_KEY) != 0 ||
+	       ((op->need & CA_RESPONDER) != 0 && s->ocsp.key != NULL &&
+		   strncmp(s->ocsp.key, "pkcs11:", 7) == 0);
+}
+
+/* All is open that this program needs: it asks for nothing else. */
+static int
+confine_by(
+    const struct operation *op, const struct settings *s, struct fail *why)
+{
+	unsigned may = 0;
+
+	if (s->confine == CONFINE_OFF || needs_token(op, s))
+		return 0;
+	sightings_hold(s);
+	if ((op->need & CA_STORE) != 0 || op->writes)
+		may |= CONFINE_FILES;
+	if ((op->need & CA_STORE) != 0 && strncmp(s->store, "sqlite:", 7) != 0)
+		may |= CONFINE_NETWORK;
+	if (confine(may, why) == 0 || s->confine == CONFINE_REQUIRED)
+		return why->kind == FAIL_NONE ? 0 : -1;
+	log_write(LOG_LEVEL_WARN, "not confined: %s%s%s", why->text,
+	    why->cause[0] != '\0' ? ": " : "", why->cause);
+	*why = (struct fail){0};
+	return 0;
+}
+
 static void
 watch(struct server *sv, const sigset_t *set)
 {
@@ -211,6 +243,7 @@ watch(struct server *sv, const sigset_t *set)
 
 	do {
 		pulse(sv);
+		confine_tell();
 		sig = sigtimedwait(set, NULL, &second);
 		if (sig == SIGHUP || (sig < 0 && live_stale(sv->live)))
 			reload(sv);
@@ -247,7 +280,8 @@ serve_fcgi(const struct operation *op, const char *conf, struct fail *why)
 	work.threads = sv.live->ca->settings->threads;
 	work.wait = (double)sv.live->ca->settings->body_wait;
 	diary_start(&sv.diary, op, sv.live->ca);
-	if ((rc = crew_start(&sv.crew, &work, why)) == 0) {
+	if ((rc = confine_by(op, sv.live->ca->settings, why)) == 0 &&
+	    (rc = crew_start(&sv.crew, &work, why)) == 0) {
 		watch(&sv, &set);
 		crew_stop(sv.crew);
 		log_write(LOG_LEVEL_INFO, "stopped");
@@ -292,9 +326,12 @@ serve_cgi(const struct operation *op, const char *conf, struct fail *why)
 
 		tell_settings(op, live->ca->settings);
 		key_wait(live->ca, 2);
-		handle(op, live, &e);
+		if ((rc = confine_by(op, live->ca->settings, why)) == 0)
+			handle(op, live, &e);
+		else
+			cgi_refuse(op, &e, why);
+		confine_tell();
 		meter_time(METER_REQUEST, when_clock() - begun);
-		rc = 0;
 	}
 	live_drop(live);
 	bytes_free(&e.path);

@@ -51,6 +51,7 @@ struct operation {
 	bool est;         /* routed under /.well-known/est; else any path */
 	bool certificate; /* a client certificate is needed, or a secret where
 	                     the endpoint takes one */
+	bool writes;      /* it writes files, though it has no store */
 	bool bare_absent; /* 404 without a body: known clients want that */
 	/* Once per reading of the configuration, or NULL: what all requests
 	 * share.  A failure is the answer to each of them. */

@@ -35,4 +35,5 @@ ok "fcgiapp.h has one reader" knows 'fcgiapp\.h' lib/web/fcgi.c
 ok "libconfig.h has one reader" knows 'libconfig\.h' lib/base/conf.c
 ok "jansson.h has one reader" knows 'jansson\.h' lib/base/json.c
 ok "sqlite3.h has one reader" knows 'sqlite3\.h' lib/store/sqlite.h
+ok "seccomp.h has one reader" knows 'seccomp\.h' lib/web/confine.c
 done_testing

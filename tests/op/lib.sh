@@ -307,6 +307,9 @@ cgi() {
 		${ASAN_OPTIONS+"ASAN_OPTIONS=$ASAN_OPTIONS"} \
 		REMOTE_ADDR=192.0.2.7 "$@" \
 		"$BIN/$cgi_program" >"$T/answer" 2>"$T/log"
+	# lib/web/confine.h: all that a program does is what it may.
+	! grep 'is none that this program makes' "$T/log" >"$T/setup.log" ||
+		bail "$cgi_program was refused a system call"
 	sed '/^\r*$/,$d' "$T/answer" | tr -d '\r' >"$T/head"
 	sed '1,/^\r*$/d' "$T/answer" >"$T/body"
 	sed -n 's/^Status: \([0-9]*\).*/\1/p' "$T/head"
