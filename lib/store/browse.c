@@ -111,9 +111,11 @@ cursor_read(
 {
 	char again[BROWSE_CURSOR];
 	const char *p = rules->cursor + 1;
+	bool by_end =
+	    rules->order == BROWSE_ENDING || rules->order == BROWSE_ENDED;
 
 	if (rules->cursor[0] != '\0' && hex_number(&at->end, &p, '.') &&
-	    hex_number(&at->id, &p, '\0')) {
+	    hex_number(&at->id, &p, '\0') && (by_end || at->end == 0)) {
 		cursor_write(again, rules->order, at);
 		if (strcmp(again, rules->cursor) == 0)
 			return 0;

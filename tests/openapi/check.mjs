@@ -1,5 +1,5 @@
 /*
- * Is docs/connector.yaml OpenAPI 3.1, and is what was said by it?
+ * Is docs/connector.yaml, or docs/inventory.yaml, OpenAPI 3.1, and is what was said by it?
  *
  * usage: node openapi.mjs SPEC [EXCHANGES]
  *
@@ -80,15 +80,16 @@ function resolve(spec, node) {
 }
 
 function answerFaults(spec, ajv, operation, exchange) {
-  const answer = resolve(spec, operation.responses[String(exchange.status)]);
+  const answer = resolve(spec, operation.responses[String(exchange.status)] ??
+    operation.responses.default);
   if (!answer) return [`status ${exchange.status} is not described`];
   return check(ajv, answer.content['application/json'].schema, exchange.answer);
 }
 
 /* What is no item by the schema is a bad item by the connector, and only that. */
-function sentFaults(ajv, operation, exchange) {
-  let faults = check(ajv,
-    operation.requestBody.content['application/json'].schema, exchange.request);
+function sentFaults(spec, ajv, operation, exchange) {
+  let faults = check(ajv, resolve(spec, operation.requestBody)
+    .content['application/json'].schema, exchange.request);
   (JSON.parse(exchange.answer).results ?? []).forEach((result, i) => {
     if (result.code !== 'bad_item') return;
     const others = faults.filter((f) => !`${f.instancePath}/`.startsWith(`/items/${i}/`));
@@ -109,7 +110,7 @@ function exchangeCheck(spec, ajv, exchange, at) {
     return;
   }
   if (exchange.status === 200 && exchange.request && operation.requestBody)
-    ok(`${name}: what was sent (line ${at})`, sentFaults(ajv, operation, exchange));
+    ok(`${name}: what was sent (line ${at})`, sentFaults(spec, ajv, operation, exchange));
   ok(`${name}: what was answered (line ${at})`,
     answerFaults(spec, ajv, operation, exchange));
 }
