@@ -1,10 +1,11 @@
 /*
  * fcgi-request - a FastCGI client for tests, well-behaved or not.
  *
- * usage: fcgi-request [-k TIMES] [-m MODE] [-w SECONDS] SOCKET NAME=value ...
+ * usage: fcgi-request [-t] [-k TIMES] [-m MODE] [-w SECONDS] SOCKET NAME=value ...
  *
  * Sends one request (with -k: several on one kept connection), its body from
  * standard input, and copies the answer's STDOUT stream to standard output.
+ * With -t each one's time goes to standard error, in ms.
  * Exit status: 0 END_REQUEST came; 1 the connection ended without it; 2 no
  * connection; 3 nothing for SECONDS (30).  MODE is one of the table's.
  */
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
@@ -260,27 +262,41 @@ mode_of(const char *word)
 	errx(2, "no such mode: %s", word);
 }
 
+static double
+clock_ms(void)
+{
+	struct timespec t;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
+}
+
 int
 main(int argc, char **argv)
 {
 	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int opt, times = 1, rc = 0;
+	bool timed = false;
+	double begin;
 	size_t len;
 	char *data;
 
-	while ((opt = getopt(argc, argv, "k:m:w:")) != -1) {
+	while ((opt = getopt(argc, argv, "k:m:tw:")) != -1) {
 		if (opt == 'k')
 			times = atoi(optarg);
 		else if (opt == 'm')
 			mode = mode_of(optarg);
+		else if (opt == 't')
+			timed = true;
 		else if (opt == 'w')
 			patience = atoi(optarg);
 		else
 			return 2;
 	}
 	if (optind >= argc || strlen(argv[optind]) >= sizeof(to.sun_path))
-		errx(2, "usage: fcgi-request [-k N] [-m MODE] [-w S] SOCKET "
-			"NAME=value ...");
+		errx(2,
+		    "usage: fcgi-request [-t] [-k N] [-m MODE] [-w S] SOCKET "
+		    "NAME=value ...");
 	(void)signal(SIGPIPE, SIG_IGN);
 	data = slurp(&len);
 	(void)strcpy(to.sun_path, argv[optind]);
@@ -290,8 +306,11 @@ main(int argc, char **argv)
 	if (mode == GONE)
 		(void)shutdown(sock, SHUT_RD);
 	while (times-- > 0 && rc == 0) {
+		begin = clock_ms();
 		request(argv + optind + 1, data, len, times > 0);
 		rc = answer() ? 0 : 1;
+		if (timed)
+			(void)fprintf(stderr, "%.2f\n", clock_ms() - begin);
 	}
 	(void)close(sock);
 	free(data);
