@@ -220,6 +220,8 @@ make(struct tool *tool, const char *to, const struct options *o,
 		rc = backup_make(&r, ca, &wish, why);
 	if (rc == 0)
 		rc = record(tool, ca, &r, why);
+	if (rc == 0)
+		rc = backup_note(ca->settings, &r, wish.now, why);
 	if (rc == 0 && stream)
 		archive_say(stderr, &r.archive, "standard output");
 	else if (rc == 0)

@@ -131,7 +131,7 @@ own_add(struct outlook *o)
 {
 	for (int i = OWN_CLIENT; i <= OWN_SERVER; i++) {
 		const struct own *own = settings_own(o->ca->settings, i);
-		char *folder = own_folder(o->ca->settings, i);
+		char *folder = settings_own_folder(o->ca->settings, i);
 		struct keep_pair *pair = NULL;
 		struct fail why = {0};
 

@@ -124,6 +124,8 @@ plain(struct site *site)
 	port_begin(site, &port);
 	place(site, &port, NULL, "^/ocsp(/|$)", "ocsp");
 	place(site, &port, NULL, "^/(crl|ca)/", "crl");
+	/* From this machine alone: the program looks where from. */
+	place(site, &port, "/metrics", NULL, "metrics");
 	port_end(site, &port);
 }
 

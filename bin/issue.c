@@ -8,6 +8,7 @@
 
 #include <openssl/rand.h>
 
+#include "lib/base/meter.h"
 #include "lib/ca/issue.h"
 
 /* Where a profile is used that no endpoint offers. */
@@ -86,6 +87,7 @@ refused(const struct tool *tool, struct store *store, const struct request *rq,
 	    .status = fail_http(why->kind),
 	};
 
+	meter_count(METER_REFUSED, why->reason, NULL);
 	if (tool_audit(tool, store, &entry, &second) != 0)
 		fail_cause(why, "not recorded: %s", second.text);
 }

@@ -11,12 +11,6 @@
 #include "lib/wire/name.h"
 #include "lib/wire/san.h"
 
-char *
-own_folder(const struct settings *settings, int name)
-{
-	return str_fmt("%s/own/%s", settings->state, own_name_word(name));
-}
-
 static int
 folder_make(const struct settings *settings, struct fail *why)
 {
@@ -71,7 +65,7 @@ plan_set(struct own_run *run)
 	const struct own *own = run->own;
 	struct keep_plan *plan = &run->plan;
 
-	plan->folder = own_folder(run->settings, own->name);
+	plan->folder = settings_own_folder(run->settings, own->name);
 	plan->name = run->name;
 	plan->key_type = own->key_type;
 	if (own->hash != 0)

@@ -41,8 +41,6 @@ struct own_run {
 MUST_CHECK int own_open(struct own_run *run, struct tool *tool,
     const struct own *own, struct fail *why);
 void own_close(struct own_run *run);
-/* Where it lies: state/own/NAME.  The caller frees. */
-char *own_folder(const struct settings *settings, int name);
 
 /*
  * Do what is due; `force`: although nothing is.  What came of it is recorded in

@@ -57,7 +57,7 @@ static int
 pair_take(bool *shown, struct own_link *link, const struct own_run *run,
     int name, struct fail *why)
 {
-	char *folder = own_folder(run->settings, name);
+	char *folder = settings_own_folder(run->settings, name);
 	struct keep_pair *pair = NULL;
 	int rc = keep_pair_read(&pair, folder, why);
 

@@ -14,6 +14,7 @@
 #include <openssl/x509v3.h>
 
 #include "lib/base/file.h"
+#include "lib/base/meter.h"
 #include "lib/base/when.h"
 
 /* The file by its folder's real path: a link in a place that is closed to the
@@ -166,12 +167,24 @@ signer_wait(const struct ca *ca)
 			    ca->signer[i].key, TOOL_TOKEN_WAIT, &ignored);
 }
 
+/* What is counted is told while there is a run folder: with a web server. */
+static void
+meter_begin(const struct tool *tool)
+{
+	const char *program =
+	    strcmp(tool->command, "upload") == 0 ? "microca-upload" : "microca";
+	struct fail ignored = {0};
+
+	(void)!meter_open(tool->settings->run, program, &ignored);
+}
+
 int
 tool_ca(struct ca **ca, struct tool *tool, unsigned need, struct fail *why)
 {
 	*ca = NULL;
 	if (tool_settings(tool, why) != 0 || tool_become_owner(tool, why) != 0)
 		return -1;
+	meter_begin(tool);
 	if ((need & CA_KEY) != 0)
 		key_harden_process();
 	if (ca_open(ca, tool->settings->path, need, NULL, why) != 0)

@@ -1,15 +1,22 @@
 /* health - is this CA well?  One word for monitors and load balancers. */
-#include <string.h>
-
 #include "lib/base/when.h"
 #include "lib/web/serve.h"
 #include "lib/web/vitals.h"
 
 /* Details are for whoever is on the box. */
-static bool
-is_local(const char *peer)
+static void
+tell(struct reply *rp, const struct findings *f, const struct request *rq,
+    int64_t now)
 {
-	return strncmp(peer, "127.", 4) == 0 || strcmp(peer, "::1") == 0;
+	if (rq->wants_json) {
+		findings_json(&rp->body, f, rq->local, now);
+		rp->type = "application/json";
+		return;
+	}
+	bytes_addf(&rp->body, "%s\n", vitals_word(f->state));
+	if (rq->local)
+		findings_text(&rp->body, f);
+	rp->type = "text/plain; charset=utf-8";
 }
 
 static int
@@ -22,10 +29,7 @@ health(
 	(void)why;
 	vitals_take(&f, ca, now);
 	findings_since(&f, ca->settings->run, now);
-	bytes_addf(&rp->body, "%s\n", vitals_word(f.state));
-	if (is_local(rq->peer))
-		findings_text(&rp->body, &f);
-	rp->type = "text/plain; charset=utf-8";
+	tell(rp, &f, rq, now);
 	if (f.state == VITALS_DOWN)
 		rp->status = 503;
 	findings_free(&f);

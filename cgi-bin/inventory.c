@@ -21,6 +21,7 @@ static const struct front_route routes[] = {
 };
 
 static const struct front_site site = {
+    .name = "inventory",
     .routes = routes,
     .pages = pages_routes,
     .files = pages_files,

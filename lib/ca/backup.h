@@ -49,4 +49,12 @@ MUST_CHECK int backup_rotate(size_t *removed, const struct ca *ca,
 MUST_CHECK int backup_check(struct archive *a, int fd, const char *into,
     bool only_database, struct fail *why);
 
+/* ---- when there was one (backup_last.c) ---- */
+
+/* STATE/backup.json, for health and metrics.  FAIL_BROKEN "file". */
+MUST_CHECK int backup_note(const struct settings *settings,
+    const struct backup_report *report, int64_t now, struct fail *why);
+/* When the last one was made, Unix s; 0: none is known of. */
+int64_t backup_last(const struct settings *settings);
+
 #endif

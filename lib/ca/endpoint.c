@@ -100,6 +100,17 @@ endpoint_operation(const struct endpoint *e, const char *operation)
 	return strings_have(&e->operations, operation);
 }
 
+bool
+settings_operation(const struct settings *s, const char *operation)
+{
+	const struct endpoint *e = s->endpoints.item;
+
+	for (size_t i = 0; i < s->endpoints.n; i++)
+		if (endpoint_operation(&e[i], operation))
+			return true;
+	return false;
+}
+
 static int PRINTF_LIKE(4, 5) refuse(struct fail *why, const struct endpoint *e,
     const char *where, const char *fmt, ...)
 {

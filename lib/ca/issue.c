@@ -373,6 +373,13 @@ repeat_find(struct bytes *der, struct ca *ca, const struct grant *grant,
 	    ca->store, der, grant->csr->sha256, key, now - window, now, why);
 }
 
+static int
+repeated(const struct grant *grant)
+{
+	meter_count(METER_REPEATED, grant->endpoint, grant->profile->name);
+	return 0;
+}
+
 int
 ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
     struct fail *why)
@@ -384,11 +391,8 @@ ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
 		    "this program has no store to record what it issues");
 	if (repeat_find(der, ca, grant, why) != 0)
 		return -1;
-	if (der->len > had) {
-		meter_count(
-		    METER_REPEATED, grant->endpoint, grant->profile->name);
-		return 0;
-	}
+	if (der->len > had)
+		return repeated(grant);
 	/* Of an answer made anew the store knows what it replaces. */
 	if (grant->secret_used && !grant->anew) {
 		fail(why, FAIL_ANONYMOUS, "auth", "the secret is used up");
@@ -399,7 +403,7 @@ ca_issue(struct bytes *der, struct ca *ca, const struct grant *grant,
 	if (ca_approval(der, ca, grant, why) != 0)
 		return -1;
 	if (der->len > had)
-		return 0;
+		return repeated(grant);
 	if (issue_once(der, ca, grant, why) == 0)
 		return 0;
 	if (strcmp(why->reason, "serial-clash") != 0)

@@ -98,6 +98,10 @@ struct settings {
 		int64_t cache;          /* octets */
 	} ocsp;
 	struct {
+		/* s after which health says that nothing is well; 0: never */
+		int64_t backup_age, backlog_age, head_age;
+	} health;
+	struct {
 		char *key;         /* PEM file, or NULL: no encrypted keys */
 		char *certificate; /* PEM file, with what is above it */
 	} keygen; /* signs the keys that serverkeygen encrypts */
@@ -132,6 +136,8 @@ void settings_write(struct bytes *out, const struct settings *settings);
 const struct endpoint *settings_endpoint(
     const struct settings *settings, const char *name);
 bool endpoint_operation(const struct endpoint *e, const char *operation);
+/* Is it on anywhere? */
+bool settings_operation(const struct settings *s, const char *operation);
 /* Name and form of the variable that carries the client certificate. */
 const char *frontend_cert_variable(int frontend);
 int frontend_cert_form(int frontend); /* enum cert_form */

@@ -275,3 +275,9 @@ settings_own(const struct settings *settings, int name)
 			return &own[i];
 	return NULL;
 }
+
+char *
+settings_own_folder(const struct settings *settings, int name)
+{
+	return str_fmt("%s/own/%s", settings->state, own_name_word(name));
+}

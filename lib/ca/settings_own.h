@@ -52,6 +52,8 @@ MUST_CHECK int own_check(struct settings *settings, struct fail *why);
 
 /* The one of that name (enum own_name), or NULL. */
 const struct own *settings_own(const struct settings *settings, int name);
+/* Where it lies: state/own/NAME.  The caller frees. */
+char *settings_own_folder(const struct settings *settings, int name);
 const char *own_name_word(int name);
 int own_name_of(const char *word); /* -1: none */
 const char *own_source_word(int source);

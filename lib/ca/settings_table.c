@@ -332,6 +332,45 @@ static const struct conf_table keygen_table = {
 
 #undef AT
 #define AT(field)                                                              \
+	.offset = offsetof(struct settings, health.field) -                    \
+	          offsetof(struct settings, health)
+
+#define YEARS (INT64_C(10) * 366 * 86400)
+
+static const struct conf_key health_keys[] = {
+    {.name = "backup_age",
+	.type = CONF_DURATION,
+	AT(backup_age),
+	.min = 0,
+	.max = YEARS,
+	.fallback = "\"0\"",
+	.text = "how old the last backup may be; 0: nobody minds"},
+    {.name = "backlog_age",
+	.type = CONF_DURATION,
+	AT(backlog_age),
+	.min = 0,
+	.max = YEARS,
+	.fallback = "\"7d\"",
+	.text = "how long the cloud may not be told of something; 0: for ever"},
+    {.name = "head_age",
+	.type = CONF_DURATION,
+	AT(head_age),
+	.min = 0,
+	.max = YEARS,
+	.fallback = "\"1d\"",
+	.text = "how long ago the audit may have been signed; 0: nobody minds"},
+};
+
+static const struct conf_table health_table = {
+    "health",
+    sizeof(((struct settings *)NULL)->health),
+    health_keys,
+    COUNT(health_keys),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field)                                                              \
 	.offset = offsetof(struct settings, httpd.field) -                     \
 	          offsetof(struct settings, httpd)
 
@@ -588,6 +627,11 @@ static const struct conf_key settings_keys[] = {
 	.table = &endpoint_table,
 	.required = true,
 	.text = "where certificates are issued"},
+    {.name = "health",
+	.type = CONF_GROUP,
+	AT(health),
+	.table = &health_table,
+	.text = "from when on health says that something is late"},
     {.name = "httpd",
 	.type = CONF_GROUP,
 	AT(httpd),

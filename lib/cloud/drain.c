@@ -318,6 +318,7 @@ account(struct run *run, struct fail *why)
 
 	tally_read(&tally, s->state);
 	tally_add(&tally, r->result, now, r->duration, &r->devices, &r->why);
+	tally.after = r->after;
 	rc = tally_write(&tally, s->state, why);
 	if (rc == 0 && s->cloud.metrics != NULL)
 		rc = tally_metrics(

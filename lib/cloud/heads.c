@@ -1,8 +1,10 @@
 #include "lib/cloud/heads.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -74,6 +76,17 @@ fill(struct checkpoint *cp, const struct settings *settings,
 	cp->head = checkpoint_head(cp);
 }
 
+/* Nothing new: for health, that somebody looked. */
+static void
+looked(const struct settings *settings)
+{
+	char *path =
+	    str_fmt("%s/heads/%s", settings->state, heads_edge(settings));
+
+	(void)utimensat(AT_FDCWD, path, NULL, 0);
+	free(path);
+}
+
 int
 heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
     struct fail *why)
@@ -89,8 +102,10 @@ heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
 			checkpoint_free(cp);
 		return -1;
 	}
-	if (found && heads_is_at(cp, &end))
+	if (found && heads_is_at(cp, &end)) {
+		looked(ca->settings);
 		return 0;
+	}
 	if (found)
 		checkpoint_free(cp);
 	fill(cp, ca->settings, &end, now);

@@ -1,5 +1,7 @@
 /* Links neither token nor network: for programs that only look. */
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "lib/cloud/headfile.h"
 #include "lib/cloud/heads.h"
@@ -18,6 +20,19 @@ heads_last(struct checkpoint *cp, bool *found, const struct settings *settings,
 {
 	return headfile_last(
 	    cp, found, settings->state, heads_edge(settings), why);
+}
+
+/* The file's own time: a line may have been added, or was not needed. */
+int64_t
+heads_looked(const struct settings *settings)
+{
+	char *path =
+	    str_fmt("%s/heads/%s", settings->state, heads_edge(settings));
+	struct stat st;
+	int64_t looked = stat(path, &st) == 0 ? (int64_t)st.st_mtim.tv_sec : 0;
+
+	free(path);
+	return looked;
 }
 
 bool

@@ -5,6 +5,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/json.h"
+#include "lib/base/prom.h"
 #include "lib/base/when.h"
 
 #define MOST 65536 /* octets of the file */
@@ -87,6 +88,27 @@ counts_read(struct tally *t, const struct json *j)
 		    json_int_of(devices, device_words[i], 0);
 }
 
+static void
+after_read(struct outbox_state *after, const struct json *j)
+{
+	after->open = json_int_of(j, "open", 0);
+	after->oldest = json_int_of(j, "oldest", 0);
+	after->failed = json_int_of(j, "failed", 0);
+	after->dead = json_int_of(j, "dead", 0);
+}
+
+static struct json *
+after_json(const struct outbox_state *after)
+{
+	struct json *j = json_new_object();
+
+	json_int(j, "open", after->open);
+	json_int(j, "oldest", after->oldest);
+	json_int(j, "failed", after->failed);
+	json_int(j, "dead", after->dead);
+	return j;
+}
+
 static int64_t
 time_of(const struct json *j, const char *key)
 {
@@ -133,6 +155,8 @@ tally_read(struct tally *tally, const char *state)
 		tally->duration = json_int_of(j, "duration_ms", 0);
 		result_read(tally, json_str_of(j, "result"));
 		counts_read(tally, j);
+		if (json_of(j, "waiting") != NULL)
+			after_read(&tally->after, json_of(j, "waiting"));
 		if (json_of(j, "last_error") != NULL)
 			error_read(tally, json_of(j, "last_error"));
 	}
@@ -171,6 +195,7 @@ tally_json(const struct tally *t)
 	for (size_t i = 0; i < DEVICE_WORDS; i++)
 		json_int(devices, device_words[i], *device_count(&d, i));
 	json_add(j, "devices", devices);
+	json_add(j, "waiting", after_json(&t->after));
 	if (t->error_time != 0)
 		json_add(j, "last_error", error_json(t));
 	return j;
@@ -219,35 +244,60 @@ tally_add(struct tally *tally, enum run_result result, int64_t now,
 /* ---- Prometheus ---------------------------------------------------------- */
 
 static void
-head(struct bytes *out, const char *name, const char *type, const char *help)
-{
-	bytes_addf(out, "# HELP microca_upload_%s %s\n", name, help);
-	bytes_addf(out, "# TYPE microca_upload_%s %s\n", name, type);
-}
-
-static void
 gauge(struct bytes *out, const char *name, const char *help, double value)
 {
-	head(out, name, "gauge", help);
-	bytes_addf(out, "microca_upload_%s %.15g\n", name, value);
+	prom_head(out, name, "gauge", help);
+	prom_value(out, name, value, NULL);
 }
 
 static void
 counters(struct bytes *out, const struct tally *t)
 {
+	static const char runs[] = "microca_upload_runs_total",
+			  devices[] = "microca_upload_devices_total";
 	struct tally_devices d = t->devices;
 
-	head(out, "runs_total", "counter", "Runs, by how they ended.");
+	prom_head(out, runs, "counter", "Runs, by how they ended.");
 	for (size_t i = 0; i < RUN_RESULTS; i++)
-		bytes_addf(out,
-		    "microca_upload_runs_total{result=\"%s\"} %lld\n",
-		    result_words[i], (long long)t->runs[i]);
-	head(out, "devices_total", "counter",
+		prom_value(out, runs, (double)t->runs[i],
+		    PROM_LABELS("result", result_words[i]));
+	prom_head(out, devices, "counter",
 	    "Devices, by what became of them in a run.");
 	for (size_t i = 0; i < DEVICE_WORDS; i++)
-		bytes_addf(out,
-		    "microca_upload_devices_total{outcome=\"%s\"} %lld\n",
-		    device_words[i], (long long)*device_count(&d, i));
+		prom_value(out, devices, (double)*device_count(&d, i),
+		    PROM_LABELS("outcome", device_words[i]));
+}
+
+void
+tally_runs_text(struct bytes *out, const struct tally *tally)
+{
+	gauge(out, "microca_upload_last_run_timestamp_seconds",
+	    "When the last run ended.", (double)tally->last_run);
+	gauge(out, "microca_upload_last_success_timestamp_seconds",
+	    "When a run last left nothing behind.",
+	    (double)tally->last_success);
+	gauge(out, "microca_upload_duration_seconds",
+	    "How long the last run took.", (double)tally->duration / 1000);
+	counters(out, tally);
+}
+
+void
+tally_outbox_text(
+    struct bytes *out, const struct outbox_state *outbox, int64_t now)
+{
+	int64_t age = outbox->oldest != 0 ? now - outbox->oldest : 0;
+
+	gauge(out, "microca_upload_backlog",
+	    "Changes that the cloud is still to be told of.",
+	    (double)outbox->open);
+	gauge(out, "microca_upload_oldest_seconds",
+	    "Age of the oldest of them that is not given up.",
+	    age > 0 ? (double)age : 0);
+	gauge(out, "microca_upload_dead_letters", "Devices that were given up.",
+	    (double)outbox->dead);
+	gauge(out, "microca_upload_failed_devices",
+	    "Devices that failed, given up or tried again.",
+	    (double)outbox->failed);
 }
 
 int
@@ -255,27 +305,10 @@ tally_metrics(const struct tally *tally, const struct outbox_state *outbox,
     int64_t now, const char *path, struct fail *why)
 {
 	struct bytes out = {0};
-	int64_t age = outbox->oldest != 0 ? now - outbox->oldest : 0;
 	int rc;
 
-	gauge(&out, "backlog", "Changes that the cloud is still to be told of.",
-	    (double)outbox->open);
-	gauge(&out, "oldest_seconds",
-	    "Age of the oldest of them that is not given up.",
-	    age > 0 ? (double)age : 0);
-	gauge(&out, "dead_letters", "Devices that were given up.",
-	    (double)outbox->dead);
-	gauge(&out, "failed_devices",
-	    "Devices that failed, given up or tried again.",
-	    (double)outbox->failed);
-	gauge(&out, "last_run_timestamp_seconds", "When the last run ended.",
-	    (double)tally->last_run);
-	gauge(&out, "last_success_timestamp_seconds",
-	    "When a run last left nothing behind.",
-	    (double)tally->last_success);
-	gauge(&out, "duration_seconds", "How long the last run took.",
-	    (double)tally->duration / 1000);
-	counters(&out, tally);
+	tally_outbox_text(&out, outbox, now);
+	tally_runs_text(&out, tally);
 	rc = file_write(path, span_of(&out), 0644, why);
 	bytes_free(&out);
 	return rc;

@@ -31,6 +31,7 @@ struct tally {
 	enum run_result result;         /* of the last one */
 	int64_t runs[RUN_RESULTS];
 	struct tally_devices devices;
+	struct outbox_state after; /* what the last one left */
 	/* The last one that was none of RUN_DONE; 0: never. */
 	int64_t error_time;
 	char *error_reason, *error_text, *error_cause;
@@ -46,7 +47,11 @@ void tally_add(struct tally *tally, enum run_result result, int64_t now,
     int64_t duration, const struct tally_devices *devices,
     const struct fail *why);
 
-/* Prometheus' text format 0.0.4, written as a whole. */
+/* Prometheus' text (prom.h): of the runs, and of what waits. */
+void tally_runs_text(struct bytes *out, const struct tally *tally);
+void tally_outbox_text(
+    struct bytes *out, const struct outbox_state *outbox, int64_t now);
+/* Both, written to a file as a whole. */
 MUST_CHECK int tally_metrics(const struct tally *tally,
     const struct outbox_state *outbox, int64_t now, const char *path,
     struct fail *why);

@@ -7,6 +7,7 @@
 #include "lib/base/json.h"
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
+#include "lib/web/local.h"
 #include "lib/web/shown.h"
 
 #define FORM "application/x-www-form-urlencoded"
@@ -225,6 +226,21 @@ act_take(struct ask *ask, const struct front *f, struct fail *why)
 }
 
 static int
+admit(struct ask *ask, const struct front_site *site, const struct front *f,
+    const struct fail *trouble, struct fail *why)
+{
+	if (site->local && local_is(ask->edge->env))
+		return 0;
+	if (f != NULL)
+		return who_take(ask, f, why);
+	if (trouble->kind == FAIL_NONE)
+		return fail(why, FAIL_DENIED, "auth-none",
+		    "this is for operators, and there are none");
+	*why = *trouble;
+	return -1;
+}
+
+static int
 run(struct ask *ask, struct sheet *sheet, const struct front_site *site,
     const struct front *f, const struct fail *trouble, struct fail *why)
 {
@@ -233,14 +249,10 @@ run(struct ask *ask, struct sheet *sheet, const struct front_site *site,
 
 	if (where_take(ask, why) != 0)
 		return -1;
-	if (f == NULL) {
-		*why = *trouble;
-		return -1;
-	}
 	/* What pages look like is no secret, and a refusal is a page. */
-	if ((route = route_in(site->files, &there, ask)) != NULL)
+	if (f != NULL && (route = route_in(site->files, &there, ask)) != NULL)
 		return route->run(ask, sheet, why);
-	if (who_take(ask, f, why) != 0 ||
+	if (admit(ask, site, f, trouble, why) != 0 ||
 	    route_find(&route, ask, site, why) != 0 ||
 	    query_take(ask, why) != 0 || act_take(ask, f, why) != 0)
 		return -1;
@@ -334,7 +346,7 @@ refusal_record(const struct ask *ask, const struct fail *why)
 	struct audit entry = {
 	    .event = "refuse",
 	    .request = ask->id,
-	    .operation = "inventory",
+	    .operation = ask->program,
 	    .peer = ask->peer,
 	    .requester = ask->who.who,
 	    .reason = why->reason,
@@ -413,7 +425,8 @@ front_answer(const struct front_site *site, void *own, struct ca *ca,
     const struct fail *trouble, struct edge *e)
 {
 	const char *peer = env_find(e->env, "REMOTE_ADDR", NULL);
-	struct ask ask = {.ca = ca, .edge = e, .now = when_now()};
+	struct ask ask = {
+	    .program = site->name, .ca = ca, .edge = e, .now = when_now()};
 	struct sheet sheet = {0};
 	struct bytes out = {0};
 	struct fail why = {0};

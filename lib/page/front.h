@@ -33,6 +33,7 @@ struct ask {
 	struct fields query, form;
 	struct operator_seen who;
 	char token[GUARD_TOKEN]; /* for forms */
+	const char *program;     /* the site's name */
 	struct ca *ca;
 	struct edge *edge;
 	int64_t now;
@@ -61,12 +62,15 @@ void front_close(void *own);
 /* One request by `routes`, which end with a method of NULL.  `refuse` writes
  * the page of a refusal outside /api/; NULL: JSON for all. */
 struct front_site {
+	const char *name; /* of the program, for the audit */
 	const struct front_route *routes;
 	const struct front_route *pages; /* more of them, or NULL */
 	const struct front_route *files; /* for everybody, or NULL */
+	bool local; /* who asks from this very machine need be nobody */
 	void (*refuse)(
 	    struct bytes *out, const struct ask *ask, const struct fail *why);
 };
+/* `own` NULL without a `trouble`: nobody is an operator here. */
 void front_answer(const struct front_site *site, void *own, struct ca *ca,
     const struct fail *trouble, struct edge *e);
 

@@ -47,7 +47,7 @@ judge_repeat(struct bytes *der, struct conn *c,
 	return 0;
 }
 
-static int
+int
 judge_clock(int64_t *id, struct conn *c, const struct store_rules *rules,
     struct fail *why)
 {

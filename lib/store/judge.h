@@ -24,6 +24,9 @@ MUST_CHECK int judge_wanted(struct conn *c, const struct record *r,
 /* The clock and judge_wanted()'s rules, each looked at. */
 void judge_explain(struct verdicts *v, struct conn *c, const struct record *r,
     const struct store_rules *rules);
+/* The clock alone; `id` is the next row's. */
+MUST_CHECK int judge_clock(int64_t *id, struct conn *c,
+    const struct store_rules *rules, struct fail *why);
 /* Clock, serial, renewed certificate, secret, key, name, device, quota; `id` is
  * the new row's. */
 MUST_CHECK int judge_issue(int64_t *id, struct conn *c, const struct record *r,

@@ -106,6 +106,21 @@ store_state(struct store *store, struct fail *why)
 }
 
 int
+store_clock(struct store *store, int64_t now, int64_t slack, struct fail *why)
+{
+	const struct store_rules rules = {.now = now, .clock_slack = slack};
+	struct conn *c;
+	int64_t id;
+	int rc;
+
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	rc = judge_clock(&id, c, &rules, why);
+	db_rollback(c);
+	return rc;
+}
+
+int
 store_room(struct store *store, struct fail *why)
 {
 	int64_t space = store_space(store);

@@ -72,6 +72,11 @@ void store_free(struct store *store);
  * refusals are no longer recorded: the text tells), "db-…". */
 MUST_CHECK int store_state(struct store *store, struct fail *why);
 
+/* Is `now` right, as far as the newest certificate tells?  FAIL_BUSY "clock",
+ * "db-…". */
+MUST_CHECK int store_clock(
+    struct store *store, int64_t now, int64_t slack, struct fail *why);
+
 /* How an issuance is judged inside its transaction. */
 struct store_rules {
 	int64_t now;

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "lib/base/when.h"
+#include "lib/web/local.h"
 #include "lib/web/shown.h"
 
 static void
@@ -232,7 +233,7 @@ int
 intake(struct request *rq, const struct operation *op,
     const struct settings *settings, struct edge *e, struct fail *why)
 {
-	const char *peer = env_find(e->env, "REMOTE_ADDR", NULL);
+	const char *peer = env_find(e->env, "REMOTE_ADDR", NULL), *accept;
 
 	request_id(rq);
 	rq->peer = peer != NULL ? peer : "";
@@ -243,6 +244,10 @@ intake(struct request *rq, const struct operation *op,
 	rq->content_encoding = env_find(e->env, "HTTP_CONTENT_ENCODING", NULL);
 	rq->if_none_match = env_find(e->env, "HTTP_IF_NONE_MATCH", NULL);
 	rq->has_user_agent = env_find(e->env, "HTTP_USER_AGENT", NULL) != NULL;
+	rq->local = local_is(e->env);
+	accept = env_find(e->env, "HTTP_ACCEPT", NULL);
+	rq->wants_json =
+	    accept != NULL && strstr(accept, "application/json") != NULL;
 	if (rq->method == NULL)
 		return not_set(why, "REQUEST_METHOD");
 	if (path_take(rq, op, settings, e, why) != 0 ||

@@ -74,6 +74,19 @@ waiting_of(struct ca *ca, int64_t now)
 	return open;
 }
 
+/* A store that is not well tells nothing of it. */
+static char *
+clock_of(struct ca *ca, int64_t now)
+{
+	struct fail why = {0};
+
+	if (ca == NULL || ca->store == NULL ||
+	    store_clock(ca->store, now, ca->settings->clock_slack, &why) == 0 ||
+	    strcmp(why.reason, "clock") != 0)
+		return str_dup("ok");
+	return str_dup(why.reason);
+}
+
 void
 pulse_take(struct pulse *p, struct ca *ca, int64_t now)
 {
@@ -87,6 +100,7 @@ pulse_take(struct pulse *p, struct ca *ca, int64_t now)
 	rc = ca->store != NULL ? store_state(ca->store, &store) : 0;
 	p->store = word_of(rc, &store);
 	p->waiting = rc == 0 ? waiting_of(ca, now) : 0;
+	p->clock = clock_of(rc == 0 ? ca : NULL, now);
 }
 
 bool
@@ -95,7 +109,8 @@ pulse_same(const struct pulse *a, const struct pulse *b)
 	return a->key != NULL && b->key != NULL &&
 	       strcmp(a->key, b->key) == 0 && strcmp(a->store, b->store) == 0 &&
 	       strcmp(a->issuer, b->issuer) == 0 &&
-	       strcmp(a->staged, b->staged) == 0;
+	       strcmp(a->staged, b->staged) == 0 &&
+	       strcmp(a->clock, b->clock) == 0;
 }
 
 void
@@ -105,6 +120,7 @@ pulse_free(struct pulse *p)
 	free(p->store);
 	free(p->issuer);
 	free(p->staged);
+	free(p->clock);
 	memset(p, 0, sizeof(*p));
 }
 
@@ -150,6 +166,7 @@ pulse_write(const struct settings *s, const char *program,
 	json_str(j, "store", p->store);
 	json_str(j, "issuer", p->issuer);
 	json_str(j, "staged", p->staged);
+	json_str(j, "clock", p->clock);
 	json_int(j, "waiting", p->waiting);
 	text = json_text(j, 0);
 	rc = replace(path, text, why);
@@ -160,11 +177,17 @@ pulse_write(const struct settings *s, const char *program,
 }
 
 static char *
-member(const struct json *j, const char *key)
+member_or(const struct json *j, const char *key, const char *other)
 {
 	const char *word = json_str_of(j, key);
 
-	return str_dup(word != NULL ? word : "unknown");
+	return str_dup(word != NULL ? word : other);
+}
+
+static char *
+member(const struct json *j, const char *key)
+{
+	return member_or(j, key, "unknown");
 }
 
 int
@@ -189,8 +212,8 @@ pulse_read(struct pulse *p, const struct settings *s, const char *program,
 	p->key = member(j, "key");
 	p->store = member(j, "store");
 	p->issuer = member(j, "issuer");
-	p->staged = json_str_of(j, "staged") != NULL ? member(j, "staged")
-	                                             : str_dup("ok");
+	p->staged = member_or(j, "staged", "ok");
+	p->clock = member_or(j, "clock", "ok");
 	p->waiting = json_int_of(j, "waiting", 0);
 	rc = 0;
 out:

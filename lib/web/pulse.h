@@ -1,8 +1,8 @@
 /*
  * pulse - a signing program's sign of life, for health.
  *
- * run/health-NAME says what is wrong with the token, the store, the issuer and
- * the one staged, as that program sees them.  The issuer is "issuer-former"
+ * run/health-NAME says what is wrong with the token, the store, the issuer,
+ * the one staged and the clock, as that program sees them.  The issuer is "issuer-former"
  * while the active one's key is not usable and the one before it goes on.  It
  * counts the requests that wait for approval, too.  health reads these files
  * and so needs neither token, PIN nor store.  They lie in the run folder because they mean nothing after
@@ -22,6 +22,7 @@ struct pulse {
 	int64_t when; /* 0: there is no sign */
 	char *key, *store, *issuer;
 	char *staged;    /* the issuer that is to come: its key */
+	char *clock;     /* against the newest certificate */
 	int64_t waiting; /* requests that wait for approval */
 };
 

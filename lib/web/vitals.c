@@ -9,6 +9,7 @@
 #include "lib/ca/responder.h"
 #include "lib/store/pending.h"
 #include "lib/web/pulse.h"
+#include "lib/web/upkeep.h"
 
 #define DAY ((int64_t)86400)
 
@@ -120,18 +121,6 @@ responders_look(struct findings *f, const struct ca *ca, int64_t now)
 	}
 }
 
-/* Is the operation on anywhere? */
-static bool
-in_use(const struct settings *s, const char *program)
-{
-	const struct endpoint *e = s->endpoints.item;
-
-	for (size_t i = 0; i < s->endpoints.n; i++)
-		if (endpoint_operation(&e[i], program))
-			return true;
-	return false;
-}
-
 static void
 organ_look(struct findings *f, const char *program, const char *organ,
     const char *word)
@@ -183,6 +172,9 @@ program_look(struct findings *f, const struct settings *s, const char *program,
 			signs->waiting = p.waiting;
 		organ_look(f, program, "token", p.key);
 		organ_look(f, program, "store", p.store);
+		if (strcmp(p.clock, "ok") != 0)
+			findings_add(f, VITALS_DOWN, p.clock, program,
+			    "the clock is behind the newest certificate");
 		issuers_look(f, program, &p);
 	}
 	pulse_free(&p);
@@ -210,7 +202,7 @@ programs_look(struct findings *f, const struct settings *s, int64_t now)
 	struct signs signs = {0};
 
 	for (size_t i = 0; i < sizeof(signers) / sizeof(signers[0]); i++) {
-		if (!in_use(s, signers[i]))
+		if (!settings_operation(s, signers[i]))
 			continue;
 		signs.used++;
 		program_look(f, s, signers[i], now, &signs);
@@ -230,4 +222,5 @@ vitals_take(struct findings *f, const struct ca *ca, int64_t now)
 	lists_look(f, ca, now);
 	responders_look(f, ca, now);
 	programs_look(f, ca->settings, now);
+	upkeep_take(f, ca->settings, now);
 }

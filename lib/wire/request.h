@@ -21,7 +21,9 @@ struct request {
 	const char *if_none_match;    /* or NULL */
 	const char *peer;             /* REMOTE_ADDR, or "" */
 	bool has_user_agent;
-	int64_t content_length;          /* -1: not said */
+	bool local;             /* from this very machine (lib/web/local.h) */
+	bool wants_json;        /* RFC 9110, 12.5.1: Accept names it */
+	int64_t content_length; /* -1: not said */
 	const struct endpoint *endpoint; /* by MICROCA_ENDPOINT and the label */
 	int frontend; /* enum frontend: of the port, whatever the label says */
 	struct bytes client_cert; /* DER; empty: none presented */

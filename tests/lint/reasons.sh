@@ -8,7 +8,7 @@ for word in $(grep -rhozE 'fail\([a-z&*>-]*why,[[:space:]]*FAIL_(MALFORMED|ANONY
 	case $word in
 	# These name files or settings: operators meet them, not requesters.
 	cert | duration | size | time | json | reason | locked | key-exists | revoked) continue ;;
-	# What health and check find: docs/monitoring.md.
+	# What health and check find: monitoring.sh.
 	crl-absent | crl-due | crl-ended | responder-due) continue ;;
 	# Those of `microca restore`.
 	archive | db-inuse | manifest) continue ;;
