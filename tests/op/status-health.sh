@@ -55,7 +55,7 @@ days=$((($(date -d "$(openssl x509 -in "$cert" -noout -enddate |
 	cut -d= -f2)" +%s) - $(date +%s)) / 86400))
 like "forecast knows its end" "$(admin forecast --days $((days + 2)))" \
 	'OCSP responder of key [0-9a-f]+ ends'
-late=$((days * 3 / 4 + 1))
+late=$((days * 3 / 4 + 2))
 like "not renewed in time" "$(health $late)" 'responder-due'
 like "… says check" "$(check $late)" '^FAIL: the OCSP responder.*does `microca ocsp` run'
 like "ended" "$(health $((days + 1)))" 'responder-ended'
