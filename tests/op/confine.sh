@@ -29,7 +29,8 @@ ask() {
 	case $1 in
 	crl) set -- crl "/crl/$keyid.crl" ;;
 	health) set -- health /health ;;
-	metrics) set -- metrics /metrics REMOTE_ADDR=127.0.0.1 ;;
+	metrics) set -- metrics /metrics SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/ada.pem")" ;;
 	inventory) set -- inventory /inventory/ SSL_CLIENT_VERIFY=SUCCESS \
 		"SSL_CLIENT_CERT=$(cat "$T/ada.pem")" ;;
 	ocsp) set -- ocsp /ocsp ;;
