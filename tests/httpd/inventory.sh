@@ -49,6 +49,30 @@ is "an operator may" "$(act operator "certificates/$sha/revoke" \
 	-H "Origin: https://localhost:$((PORT + 7))")" 200
 is "… which the CA's own tool sees" "$(admin list --subject CN=demo-device \
 	--format json | jq -r '.[0].status')" revoked
+# ---- metrics
+api_root=${api%/api/v1}
+scrape() { # scrape NAME: status; not as from this machine
+	local who=()
+	[ -z "$1" ] || mapfile -t who < <(as "$1")
+	curl -sS --max-time 20 --cacert "$DEMO/root.pem" "${who[@]}" \
+		-H 'X-Forwarded-For: 192.0.2.7' \
+		-o "$T/body" -w '%{http_code}' "$api_root/metrics"
+}
+is "a viewer scrapes" "$(scrape viewer)" 200
+ok "promtool takes it" bash -c "promtool check metrics <'$T/body'"
+like "the device that was enrolled" "$(grep '^microca_issued_total' "$T/body" |
+	grep 'program="simpleenroll"' | grep 'endpoint="device"')" ' [1-9]'
+like "the web server's certificate" "$(cat "$T/body")" \
+	'^microca_own_certificate_not_after_timestamp_seconds\{name="server"'
+like "the programs are there" "$(grep \
+	'^microca_program_sign.*"simpleenroll"' "$T/body")" ' [1-9]'
+is "a device may not" "$(scrape device)" 403
+is "nobody may not" "$(scrape '')" 403
+is "this machine scrapes without TLS" "$(plain /metrics)" 200
+is "… and hears the same" "$(grep -c '^microca_build_info' "$T/body")" 1
+is "… but not for another" "$(plain /metrics \
+	-H 'X-Forwarded-For: 192.0.2.7')" 403
+
 is "what else is asked for on this port is not there" \
 	"$(look operator ../../etc/passwd --path-as-is)" 400
 done_testing

@@ -79,6 +79,32 @@ sed 's/disk_reserve = "1M"/disk_reserve = "1000G"/' "$CONF" >"$T/full.conf"
 is "a full disk" "$(health MICROCA_CONF="$T/full.conf") $(cat "$T/body")" \
 	"503 down"
 rm -f "$T"/run/health-*
+
+# ---- for machines
+json() { health HTTP_ACCEPT=application/json "$@"; }
+is "JSON" "$(json REMOTE_ADDR=127.0.0.1) $(header Content-Type) \
+$(jq -c 'del(.time)' "$T/body")" \
+	'200 application/json {"status":"ok","reasons":[]}'
+like "… with its time" "$(jq -r .time "$T/body")" '^20[0-9T:-]+Z$'
+mv "$T/public/chain.pem" "$T/chain.away"
+signs 1 token-pin ok
+is "what is wrong, the whole of it" "$(json REMOTE_ADDR=127.0.0.1) $(jq -c \
+	'[.status, (.reasons[] | [.state, .word, .about])]' "$T/body")" \
+	'503 ["down",["degraded","chain-absent","cacerts"],["down","token-pin","simpleenroll"],["down","token-pin","simplereenroll"]]'
+is "each with a sentence and a time" "$(jq '[.reasons[] |
+	select((.text | length) > 10 and (.since | endswith("Z")))] | length' \
+	"$T/body")" 3
+is "strangers see the word" "$(json) $(jq -c 'del(.time)' "$T/body")" \
+	'503 {"status":"down"}'
+is "a proxy here tells of strangers" "$(json REMOTE_ADDR=127.0.0.1 \
+	HTTP_X_FORWARDED_FOR=192.0.2.7) $(jq 'has("reasons")' "$T/body")" \
+	"503 false"
+is "among others" "$(health HTTP_ACCEPT='text/html, application/json;q=0.9' \
+	>/dev/null; header Content-Type)" application/json
+is "who wants anything gets text" "$(health HTTP_ACCEPT='*/*' >/dev/null
+	header Content-Type)" "text/plain; charset=utf-8"
+mv "$T/chain.away" "$T/public/chain.pem"
+rm -f "$T"/run/health-*
 mv "$T/issuer.key" "$T/key.away"
 is "health does not open the key" "$(health) $(cat "$T/body")" "200 ok"
 mv "$T/key.away" "$T/issuer.key"

@@ -48,6 +48,10 @@ like "no mode, no answer" "$(admin cloud reconcile 2>&1)" 'cloud.mode is "off"'
 # ---- told ---------------------------------------------------------------------
 hub_start
 cloud_conf '' ''
+cgi health REQUEST_METHOD=GET REQUEST_URI=/health REMOTE_ADDR=127.0.0.1 \
+	</dev/null >/dev/null
+like "health sees that nobody has run" "$(cat "$T/body")" \
+	'^degraded: upload-silent: upload: '
 is "a first certificate is told" "$(upload)" 0
 ok "the hub says what the store says" same
 is "the outbox is empty" "$(open_rows)" 0
@@ -58,6 +62,12 @@ is "the account" "$(cloud_json '.result, .runs.done, .devices.applied' | xargs)"
 	"done 1 1"
 is "metrics" "$(metric backlog) $(metric dead_letters) \
 $(metric 'runs_total{result="done"}')" "0 0 1"
+health() { # what it says of uploads
+	cgi health REQUEST_METHOD=GET REQUEST_URI=/health \
+		REMOTE_ADDR=127.0.0.1 </dev/null >/dev/null
+	sed -n 's/^\([a-z]*: [a-z-]*\): upload: .*/\1/p' "$T/body" | xargs
+}
+is "health has nothing to say" "$(health)" ""
 is "again: nothing to do" "$(upload) $(cloud_json .devices.applied)" "0 1"
 
 anew pump-1 /CN=pump-1
@@ -182,6 +192,11 @@ is "the other one is told" "$(open_rows) $(hub_says | grep -c ^f00002)" "1 1"
 like "the audit has it" "$(sql "SELECT record FROM audit WHERE
 	event = 'upload-refused'")" '"subject":"f00001".*cloud-foreign'
 is "it is a dead letter" "$(dead_letters) $(metric dead_letters)" "1 1"
+is "health says so" "$(health)" "degraded: upload-dead ok: upload-waiting"
+is "… and metrics, of now" "$(cgi metrics REQUEST_METHOD=GET \
+	REQUEST_URI=/metrics REMOTE_ADDR=127.0.0.1 </dev/null >/dev/null
+	sed -n 's/^microca_upload_\(backlog\|dead_letters\) //p' "$T/body" |
+		xargs)" "1 1"
 is "which is not tried again" "$(upload) $(open_rows)" "0 1"
 like "status names it" "$(admin cloud status)" '^f00001: cloud-foreign: '
 admin cloud status >/dev/null
