@@ -12,21 +12,35 @@
 #define LATEST 5
 #define PROGRAMS 3
 
+/* With what is not yet moved from its log into it. */
+static int64_t
+database_size(const char *path)
+{
+	char *wal = str_fmt("%s-wal", path);
+	struct stat st;
+	int64_t size = -1;
+
+	if (stat(path, &st) == 0)
+		size = st.st_size;
+	if (size >= 0 && stat(wal, &st) == 0)
+		size += st.st_size;
+	free(wal);
+	return size;
+}
+
 static void
 disk_take(struct view_home *v, const struct settings *s)
 {
 	static const char scheme[] = "sqlite:";
 	struct statvfs fs;
-	struct stat st;
 
 	v->disk_free = v->disk_size = v->database = -1;
 	if (statvfs(s->state, &fs) == 0) {
 		v->disk_free = (int64_t)fs.f_bavail * (int64_t)fs.f_frsize;
 		v->disk_size = (int64_t)fs.f_blocks * (int64_t)fs.f_frsize;
 	}
-	if (strncmp(s->store, scheme, sizeof(scheme) - 1) == 0 &&
-	    stat(s->store + sizeof(scheme) - 1, &st) == 0)
-		v->database = st.st_size;
+	if (strncmp(s->store, scheme, sizeof(scheme) - 1) == 0)
+		v->database = database_size(s->store + sizeof(scheme) - 1);
 }
 
 static bool

@@ -45,7 +45,7 @@ tiles(struct bytes *out, const struct census *c)
 	    {c->held, "on hold", "certificates?state=held", "warn"},
 	    {c->pending, "requests wait", "pending", "warn"},
 	    {c->outbox, "to be told to the cloud", NULL, ""},
-	    {c->dead, "that the cloud refuses", NULL, "bad"},
+	    {c->dead, "devices the cloud refuses", NULL, "bad"},
 	    {c->audit, "records in the audit", NULL, ""},
 	};
 

@@ -111,8 +111,9 @@ render_trouble(struct bytes *out, const struct view_trouble *v)
 		    help.link, help.name);
 	html_addf(out,
 	    "<p class=\"note\">Answer %d, <code>%s</code>. Request "
-	    "<code>%s</code>: log and audit have it under this "
-	    "number.</p></section>\n",
-	    v->status, v->reason, v->view.request);
+	    "<code>%s</code>: %s it under this number.</p></section>\n",
+	    v->status, v->reason, v->view.request,
+	    /* Who asks for what is not there does no harm. */
+	    v->status == 403 ? "log and audit have" : "the log has");
 	frame_end(out, &v->view);
 }

@@ -43,7 +43,7 @@ struct view_home {
 	size_t programs;
 	const struct browse_page *latest; /* the last few that were issued */
 	int64_t disk_free, disk_size;     /* octets; -1: not known */
-	int64_t database; /* octets of its file; -1: not known */
+	int64_t database; /* octets of its files; -1: not known */
 };
 
 /* GET /inventory/certificates?… : the fields of the form under their names. */
