@@ -1,0 +1,158 @@
+/*
+ * cut-shim - a process that is cut off, or whose disk is full, at a chosen
+ * call.  Loaded by LD_PRELOAD.
+ *
+ *	CUT_AT=N    the process is killed instead of its Nth change of names or
+ *	            sync: rename, renameat2, link, unlink, mkdir, fsync, fdatasync
+ *	FULL_AT=N   from its Nth write on there is no room: write, pwrite,
+ *	            ftruncate, posix_fallocate
+ *	CUT_LOG=FILE gets a line for each change that was counted
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#define REAL(name) ((typeof(&name))dlsym(RTLD_NEXT, #name))
+
+static long
+wanted(const char *name)
+{
+	const char *text = getenv(name);
+
+	return text != NULL ? atol(text) : 0;
+}
+
+static void
+change(const char *call, const char *path)
+{
+	static long n;
+	const char *log = getenv("CUT_LOG");
+	long at = __atomic_add_fetch(&n, 1, __ATOMIC_SEQ_CST);
+
+	if (log != NULL) {
+		char line[512];
+		int len = snprintf(
+		    line, sizeof(line), "%ld %s %.400s\n", at, call, path);
+		int fd =
+		    open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+
+		(void)!REAL(write)(fd, line, (size_t)len);
+		(void)close(fd);
+	}
+	if (at == wanted("CUT_AT"))
+		(void)raise(SIGKILL);
+}
+
+static int
+full(void)
+{
+	static long n;
+	long at = wanted("FULL_AT");
+
+	if (at == 0 || __atomic_add_fetch(&n, 1, __ATOMIC_SEQ_CST) < at)
+		return 0;
+	errno = ENOSPC;
+	return 1;
+}
+
+int
+rename(const char *from, const char *to)
+{
+	change("rename", to);
+	return REAL(rename)(from, to);
+}
+
+int
+renameat2(
+    int from_fd, const char *from, int to_fd, const char *to, unsigned flags)
+{
+	change("renameat2", to);
+	return REAL(renameat2)(from_fd, from, to_fd, to, flags);
+}
+
+int
+link(const char *from, const char *to)
+{
+	change("link", to);
+	return REAL(link)(from, to);
+}
+
+int
+unlink(const char *path)
+{
+	change("unlink", path);
+	return REAL(unlink)(path);
+}
+
+int
+mkdir(const char *path, mode_t mode)
+{
+	change("mkdir", path);
+	return REAL(mkdir)(path, mode);
+}
+
+int
+fsync(int fd)
+{
+	change("fsync", "");
+	return REAL(fsync)(fd);
+}
+
+int
+fdatasync(int fd)
+{
+	change("fdatasync", "");
+	return REAL(fdatasync)(fd);
+}
+
+/* What is said is not cut. */
+static int
+is_file(int fd)
+{
+	struct stat st;
+
+	return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+ssize_t
+write(int fd, const void *p, size_t len)
+{
+	return is_file(fd) && full() ? -1 : REAL(write)(fd, p, len);
+}
+
+ssize_t
+pwrite(int fd, const void *p, size_t len, off_t at)
+{
+	return full() ? -1 : REAL(pwrite)(fd, p, len, at);
+}
+
+ssize_t
+pwrite64(int fd, const void *p, size_t len, off64_t at)
+{
+	return full() ? -1 : REAL(pwrite64)(fd, p, len, at);
+}
+
+int
+ftruncate(int fd, off_t len)
+{
+	return full() ? -1 : REAL(ftruncate)(fd, len);
+}
+
+int
+ftruncate64(int fd, off64_t len)
+{
+	return full() ? -1 : REAL(ftruncate64)(fd, len);
+}
+
+int
+posix_fallocate(int fd, off_t at, off_t len)
+{
+	return full() ? ENOSPC : REAL(posix_fallocate)(fd, at, len);
+}
