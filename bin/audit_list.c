@@ -9,6 +9,7 @@
 #include "lib/base/json.h"
 #include "lib/base/when.h"
 #include "lib/store/trail.h"
+#include "lib/wire/utf8.h"
 
 #define SECOND 1000000LL
 
@@ -33,6 +34,31 @@ row_json(const struct trail_row *row)
 	    (long long)row->lane, (long long)row->seq, hash, row->record);
 }
 
+/* As it is, but for what would change how the rest is seen. */
+static void
+readable(struct bytes *out, const char *text)
+{
+	struct span in = span_str(text);
+
+	while (in.len > 0) {
+		struct span before = in;
+		uint32_t c = 0;
+		bool good = utf8_next(&in, &c) && !utf8_control(c) &&
+		            !utf8_hidden(c) && !utf8_nonchar(c);
+		size_t n = before.len - in.len;
+
+		if (n == 0) {
+			n = 1;
+			in.data = before.data + 1;
+			in.len = before.len - 1;
+		}
+		if (good)
+			bytes_add(out, before.data, n);
+		else
+			text_escape(out, (struct span){before.data, n});
+	}
+}
+
 /* The members that say most, in one line that holds no control character. */
 static void
 words(struct bytes *out, const struct json *j)
@@ -47,7 +73,7 @@ words(struct bytes *out, const struct json *j)
 			continue;
 		if (out->len > 0)
 			bytes_adds(out, "  ");
-		text_escape(out, span_str(value));
+		readable(out, value);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/when.h"
+#include "lib/ca/audit_cert.h"
 #include "lib/store/trail.h"
 
 #define DOUBTS 4096 /* heads of records that are not here, looked at later */
@@ -50,31 +51,17 @@ failed(struct walk *w)
 
 /* ---- a record and its certificate ------------------------------------------- */
 
-/* Absent alike, or the same. */
-static bool
-says(const struct json *j, const char *key, const char *value)
-{
-	const char *said = json_str_of(j, key);
-
-	return said == NULL || value == NULL ? said == value
-	                                     : strcmp(said, value) == 0;
-}
-
 /* What is wrong with the certificate of an issue record; NULL: nothing. */
 static const char *
 issued_wrong(struct walk *w, const struct record *r, const struct json *j,
     bool found, const uint8_t sha256_recorded[SHA256_LEN])
 {
-	uint8_t hash[SHA256_LEN];
+	const char *wrong;
 
 	if (!found)
 		return "its certificate is not there";
-	sha256(hash, span_of(&r->der));
-	if (memcmp(hash, sha256_recorded, SHA256_LEN) != 0)
-		return "its certificate is another one";
-	if (!says(j, "serial", r->serial) || !says(j, "subject", r->subject) ||
-	    !says(j, "profile", r->profile))
-		return "its certificate's row does not say the same";
+	if ((wrong = audit_cert_wrong(r, j, sha256_recorded)) != NULL)
+		return wrong;
 	if (r->id > w->id + 1)
 		return "a certificate before it has no record";
 	return r->id <= w->id ? "its certificate had a record before" : NULL;
@@ -336,8 +323,10 @@ columns_agree(const struct trail_row *row, const struct json *j)
 	char when[AUDIT_TIME_LEN];
 
 	audit_time(when, row->time);
-	return says(j, "time", when) && says(j, "event", row->event) &&
-	       says(j, "reason", row->reason) && says(j, "serial", row->serial);
+	return audit_says(j, "time", when) &&
+	       audit_says(j, "event", row->event) &&
+	       audit_says(j, "reason", row->reason) &&
+	       audit_says(j, "serial", row->serial);
 }
 
 static int

@@ -315,4 +315,5 @@ is "… and opens nothing more" "$(with_secret pump2)" 401
 csr own /CN=own
 ok "microca issue is held nowhere" admin issue --endpoint hold \
 	-o "$T/own.pem" "$T/own.der"
+ok "the record is good" admin audit verify
 done_testing

@@ -6,9 +6,9 @@ ca_make pem
 db=$T/state/microca.db
 heads=$T/state/heads/local
 
-made() { # made NAME: a certificate by hand
+made() { # made NAME [CN]: a certificate by hand
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
-		-keyout "$T/$1.key" -subj "/CN=$1" -out "$T/$1.csr" \
+		-keyout "$T/$1.key" -utf8 -subj "/CN=${2:-$1}" -out "$T/$1.csr" \
 		2>>"$T/setup.log" &&
 		admin issue --profile device -o "$T/$1.pem" "$T/$1.csr"
 }
@@ -139,9 +139,18 @@ found "a certificate deleted" \
 found "a certificate changed" \
 	"$at $second: its certificate is another one" \
 	"UPDATE certificate SET der = x'3000' WHERE subject LIKE '%two%'"
-found "a certificate's row changed" \
-	"$at $second: its certificate's row does not say the same" \
-	"UPDATE certificate SET profile = 'late' WHERE subject LIKE '%two%'"
+for change in "profile = 'late'" "endpoint = 'late'" "operation = 'x'" \
+	"requester = 'x'" "issuer = '00'" "subject = 'CN=two,O=x'" \
+	"not_before = 0" "not_after = not_after - 1" \
+	"csr_sha256 = spki_sha256" "spki_sha256 = csr_sha256"; do
+	found "of its row: ${change%% =*}" \
+		"$at $second: its certificate's row does not say the same" \
+		"UPDATE certificate SET $change WHERE subject LIKE '%two%'"
+done
+found "a certificate put in" "the last certificates have no record" \
+	"CREATE TEMP TABLE t AS SELECT * FROM certificate WHERE id = 1;
+	UPDATE t SET id = 99, serial = '99', sha256 = randomblob(32);
+	INSERT INTO certificate SELECT * FROM t"
 found "a revocation taken back" \
 	"$at $revoked: certificate [0-9A-F]* is not revoked or held as" \
 	"UPDATE certificate SET status = 0, reason = 0, revoked = 0"
@@ -155,7 +164,9 @@ found "a revocation without a record" \
 
 keep
 sqlite3 "$db" "UPDATE audit SET record = replace(record, 'operator', 'stranger')
-	WHERE seq = $second"
+	WHERE seq = $second;
+	UPDATE certificate SET requester = replace(requester, 'operator', 'stranger')
+	WHERE subject LIKE '%two%'"
 FIRST=$second anew "$second"
 settle
 like "a record changed and all hashes made anew" "$(verify)" \
@@ -212,6 +223,22 @@ is "… and good" "$(verify | cut -d' ' -f1) $(sed -n '3s/ heads.*//p' "$T/out")
 	"0 2"
 is "no second gap" "$(admin audit gap)" "no head tells of more than is here"
 rm "$T"/state/heads/local.*
+
+# ---- names of all kinds
+sed -i 's/from = "required"; pattern = "[^"]*"/from = "required"/' \
+	"$T/profiles.conf"
+for name in 'ü 日本 🐟' 'a\\b,c' 'q"<=;' "'; DROP TABLE audit; --"; do
+	made odd "$name" >>"$T/setup.log" 2>&1 || bail "issue $name"
+done
+is "names of all kinds are good" "$(verify | cut -d' ' -f1)" 0
+like "… and read as they are" "$(admin audit list --event issue)" \
+	'  CN=ü 日本 🐟  '
+like "… with their escapes" "$(admin audit list --event issue)" \
+	'  CN=a\\\\b\\,c  '
+is "what would move a cursor is not" "$(admin revoke --text \
+	"$(printf 'x\033[2J\342\200\256y')" "$(serial_of one)" >>"$T/setup.log" 2>&1
+	admin audit list --last 1 | sed 's/.*unspecified *//')" \
+	'x\x1b[2J\xe2\x80\xaey'
 
 is "undone, it is good" "$(verify | cut -d' ' -f1)" 0
 is "an act that is none" "$(admin audit deny >"$T/out" 2>&1; echo $?)" 2

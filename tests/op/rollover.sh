@@ -400,4 +400,5 @@ is "issuer.pem is gone, all goes on" \
 	"$(test -f "$T/state/issuer.pem" || states)" "past past active"
 csr last /CN=last
 is "and issues" "$(send_csr plain "$T/last.b64")" "0 200 "
+ok "the record is good" admin audit verify
 done_testing

@@ -363,4 +363,5 @@ like "the winner's repeats get it, the loser 401" \
 $(sed 's/$/ /' "$T"/cgi.? | sort -u | tr -d '\n')" '^(200 401 |401 200 )$'
 ok "no secret in the programs' log" sh -c "! grep -qF '$race' '$T/simpleenroll.log'"
 stop TERM
+ok "the record is good" admin audit verify
 done_testing

@@ -502,4 +502,5 @@ sqlite3 -readonly "$T/state/microca.db" .dump >"$T/look/dump"
 is "no key is in database, state, log or audit" "$(look)" ""
 openssl pkey -in "$T/dev1.made.key" -outform DER -out "$T/look/planted"
 is "the search would find one" "$(look | wc -l)" 1
+ok "the record is good" admin audit verify
 done_testing
