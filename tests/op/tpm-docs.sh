@@ -6,7 +6,8 @@
 #	/dev/tpmrm0                  swtpm's socket
 #	device:/dev/tpmrm0           tabrmd:bus_type=session
 #	/etc/microca, /var/lib/…     folders below $T
-#	/root                        $T/root
+#	/root, /etc/systemd          folders below $T
+#	the examples                 those of the source
 #	runuser -u microca --        nothing: the tests have one user
 #	install -o -g, chown         without the owner
 #	apt-get install              every package named is installed
@@ -35,11 +36,12 @@ here() { # the page's names into ours
 		-e "s|/etc/microca|$T/etc|g" \
 		-e "s|/var/lib/microca|$T/var/microca|g" \
 		-e "s|/root/|$T/root/|g" \
+		-e "s|/etc/systemd|$T/systemd|g" \
+		-e "s|/usr/share/doc/microca/examples|$SRCDIR/etc|g" \
 		-e "s|/usr/lib/x86_64-linux-gnu/libtpm2_pkcs11.so.1|$MODULE|g"
 }
 blocks sh
 blocks conf
-blocks ini
 
 # ---- what only root could do ------------------------------------------------
 
@@ -62,6 +64,7 @@ stand_in usermod <<'END'
 [ "$*" = "-aG tss microca" ] && getent group tss
 END
 stand_in systemctl <<'END'
+[ "$1" = daemon-reload ] && exit
 [ "$1 $2" = "enable --now" ] || exit 1
 test -f "/lib/systemd/system/$3" || test -f "/usr/lib/systemd/system/$3"
 END
@@ -74,6 +77,7 @@ stand_in chown <<'END'
 [ "$1" = microca:microca ] && test -e "$2"
 END
 stand_in install <<'END'
+[ "$1 $2 $3" = "-D -m 644" ] && exec /usr/bin/install "$@"
 [ "$1 $2 $3 $4 $5 $6" = "-d -o microca -g microca -m" ] || exit 1
 shift 5
 exec /usr/bin/install -d "$@"
@@ -119,7 +123,10 @@ is "every block was run" "$(grep -c '^end ' "$T/steps")" \
 	"$(grep -c '^```sh$' "$PAGE")"
 is "and nothing is a block of another kind" \
 	"$(sed -n 's/^```\([a-z]\)/\1/p' "$PAGE" | sort -u | tr '\n' ' ')" \
-	"conf ini sh "
+	"conf sh "
+is "each unit that signs has the device" \
+	"$(grep -l '^DeviceAllow=/dev/tpmrm0 rw' "$T"/systemd/system/*.d/token.conf |
+		wc -l)" 6
 like "the TPM's key signs" "$(cat "$T/page.log")" \
 	'^ok: the token signs, the signature verifies'
 is "only the web server has no certificate, before and after" \
