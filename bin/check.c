@@ -275,6 +275,27 @@ waiting_report(const struct check *c)
 		    open == 1 ? "request waits" : "requests wait");
 }
 
+/* What only the web server knows. */
+static void
+link_report(struct check *c, const struct endpoint *e)
+{
+	struct fail why = {0};
+	char *what = str_fmt("endpoint %s: requests and TLS sessions can be "
+			     "linked",
+	    e->name);
+
+	if (check_link(e, &why) != 0)
+		report(c, what, -1, &why);
+	else if (e->pop_link != POP_OFF && e->channel_binding.n > 0 &&
+		 e->frontend == FRONTEND_ANY)
+		printf("note: %s, if the web server is Apache or nginx with a "
+		       "module of extras/, or HAProxy\n",
+		    what);
+	else if (e->pop_link != POP_OFF && e->channel_binding.n > 0)
+		report(c, what, 0, &why);
+	free(what);
+}
+
 static void
 endpoint_report(struct check *c, const struct endpoint *e)
 {
@@ -283,6 +304,7 @@ endpoint_report(struct check *c, const struct endpoint *e)
 
 	report(c, what, check_endpoint(e, &why), &why);
 	free(what);
+	link_report(c, e);
 	if (c->authority == NULL)
 		return;
 	what = str_fmt("endpoint %s: profile %s fits the issuer", e->name,

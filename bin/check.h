@@ -26,6 +26,9 @@ MUST_CHECK int check_published(const struct settings *settings,
 /* public/server.pem and server.key: a pair, in time. */
 MUST_CHECK int check_server(
     const struct settings *settings, int64_t now, struct fail *why);
+/* The web server can hand over what the endpoint's channel_binding names, and
+ * what pop_link requires is among it. */
+MUST_CHECK int check_link(const struct endpoint *e, struct fail *why);
 /* The certificates and CRLs that the rules name can be read. */
 MUST_CHECK int check_endpoint(const struct endpoint *e, struct fail *why);
 

@@ -77,6 +77,32 @@ httpd_logs(const struct settings *s, const struct httpd_server *server)
 					 : server->logs);
 }
 
+static bool
+is_behind(const struct httpd_server *server, int frontend)
+{
+	return frontend == FRONTEND_ANY || frontend == server->frontend;
+}
+
+/* RFC 7030, 3.5: whether or not it has to be there. */
+static bool
+wants(const struct endpoint *e, const char *binding)
+{
+	return e->pop_link != POP_OFF && endpoint_binding(e, binding);
+}
+
+bool
+httpd_binds(const struct settings *s, const struct httpd_server *server)
+{
+	const struct endpoint *e = s->endpoints.item;
+
+	for (size_t i = 0; i < s->endpoints.n; i++)
+		if (is_behind(server, e[i].frontend) &&
+		    (wants(&e[i], BINDING_UNIQUE) ||
+			wants(&e[i], BINDING_EXPORTER)))
+			return true;
+	return false;
+}
+
 /* ---- what is where --------------------------------------------------------- */
 
 struct site {
@@ -143,12 +169,6 @@ operations(struct site *site, const struct httpd_port *port,
 	}
 }
 
-static bool
-is_behind(const struct site *site, int frontend)
-{
-	return frontend == FRONTEND_ANY || frontend == site->server->frontend;
-}
-
 static void
 endpoint(struct site *site, const struct endpoint *e)
 {
@@ -161,9 +181,11 @@ endpoint(struct site *site, const struct endpoint *e)
 	    .tls = true,
 	    .bundle = asks ? bundle : NULL,
 	    .endpoint = e->name,
+	    .unique = wants(e, BINDING_UNIQUE),
+	    .exporter = wants(e, BINDING_EXPORTER),
 	};
 
-	if (is_behind(site, e->frontend)) {
+	if (is_behind(site->server, e->frontend)) {
 		port_begin(site, &port);
 		operations(site, &port, &e->operations);
 		port_end(site, &port);
@@ -184,7 +206,8 @@ inventory(struct site *site)
 	    .streams = true,
 	};
 
-	if (v->anchors == NULL || v->port == 0 || !is_behind(site, v->frontend))
+	if (v->anchors == NULL || v->port == 0 ||
+	    !is_behind(site->server, v->frontend))
 		return;
 	port_begin(site, &port);
 	place(site, &port, NULL, "^/(inventory|api/v1)/", "inventory");

@@ -27,8 +27,9 @@ struct httpd_port {
 	int number;
 	bool tls;
 	const char *bundle; /* CAs whose certificates are asked for, or NULL */
-	const char *endpoint; /* or NULL */
-	bool streams;         /* long answers, passed on as they come */
+	const char *endpoint;  /* or NULL */
+	bool unique, exporter; /* channel bindings are to be handed over */
+	bool streams;          /* long answers, passed on as they come */
 };
 
 /* Under a path, or a pattern over the whole of it (a POSIX extended one that
@@ -67,6 +68,8 @@ char *httpd_listener(const struct settings *s, int port);
 char *httpd_address(const struct settings *s);
 /* Where the server logs; the caller frees. */
 char *httpd_logs(const struct settings *s, const struct httpd_server *server);
+/* Does an endpoint behind this server want a channel binding? */
+bool httpd_binds(const struct settings *s, const struct httpd_server *server);
 /* Is there something in it? */
 bool httpd_given(const char *text);
 

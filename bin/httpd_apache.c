@@ -71,6 +71,11 @@ modules(struct bytes *out, const struct settings *s, enum way way)
 	    {"suexec", "mod_suexec.so"},
 	    {NULL, NULL},
 	};
+	/* What Apache does not have by itself: extras/apache. */
+	static const struct module binding[] = {
+	    {"channel_binding", "mod_channel_binding.so"},
+	    {NULL, NULL},
+	};
 	static const struct module *const ways[] = {
 	    [WAY_PROXY] = proxy,
 	    [WAY_FCGID] = fcgid,
@@ -79,6 +84,9 @@ modules(struct bytes *out, const struct settings *s, enum way way)
 
 	modules_load(out, s, all);
 	modules_load(out, s, ways[way]);
+	/* suexec lets none of its variables through to a CGI program. */
+	if (way != WAY_CGI && httpd_binds(s, &httpd_apache))
+		modules_load(out, s, binding);
 }
 
 static void
@@ -241,6 +249,9 @@ tls(struct bytes *out, const struct settings *s, const struct httpd_port *port)
 	    out, "  SSLCertificateFile ", s->public_folder, "server.pem", "\n");
 	httpd_path(out, "  SSLCertificateKeyFile ", s->public_folder,
 	    "server.key", "\n");
+	/* Its SSL_PROTOCOL goes with the bindings. */
+	if (port->bundle == NULL && (port->unique || port->exporter))
+		bytes_adds(out, "  SSLOptions +StdEnvVars\n");
 	if (port->bundle == NULL)
 		return;
 	bytes_adds(out, "  SSLCACertificateFile ");

@@ -1,4 +1,5 @@
-/* httpd_nginx - nginx 1.22 and newer, with nothing but what is built in. */
+/* httpd_nginx - nginx 1.22 and newer, with nothing but what is built in unless
+ * an endpoint wants channel bindings. */
 #include "bin/httpd.h"
 
 #include <stdlib.h>
@@ -68,11 +69,25 @@ limits(struct bytes *out)
 	    HTTPD_WRITE_WAIT);
 }
 
+/* What nginx does not have by itself: extras/nginx. */
+static void
+module(struct bytes *out, const struct settings *s)
+{
+	const char *folder = httpd_given(s->httpd.module_folder)
+	                         ? s->httpd.module_folder
+	                         : "/usr/lib/nginx/modules";
+
+	if (httpd_binds(s, &httpd_nginx))
+		httpd_path(out, "load_module ", folder,
+		    "ngx_http_channel_binding_module.so", ";\n");
+}
+
 static void
 begin(struct bytes *out, const struct settings *s)
 {
 	bytes_adds(out, "# The certificates in it are read again when nginx "
 			"gets SIGHUP.\n");
+	module(out, s);
 	identity(out, s);
 	limits(out);
 	bytes_adds(out, "\n  ssl_protocols TLSv1.2 TLSv1.3;\n"
@@ -133,6 +148,10 @@ parameters(struct bytes *out, const struct httpd_port *port)
 		parameter(out, "SSL_CLIENT_VERIFY", "$ssl_client_verify");
 		parameter(out, "SSL_CLIENT_CERT", "$ssl_client_escaped_cert");
 	}
+	if (port->unique)
+		parameter(out, "TLS_UNIQUE", "$tls_unique");
+	if (port->exporter)
+		parameter(out, "TLS_EXPORTER", "$tls_exporter");
 }
 
 static void

@@ -54,6 +54,7 @@ endpoint_make(struct endpoint *e, const struct order *order,
 			    "no endpoint \"%s\"", order->endpoint);
 		*e = *named;
 		e->approval = APPROVAL_NONE; /* who orders it approves of it */
+		e->pop_link = POP_OFF;       /* there is no TLS session */
 	}
 	if (order->profile == NULL)
 		return 0;

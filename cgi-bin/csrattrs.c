@@ -5,7 +5,7 @@ static int
 csrattrs(
     struct ca *ca, const struct request *rq, struct reply *rp, struct fail *why)
 {
-	const struct bytes *der = &rq->endpoint->profile->csrattrs_der;
+	const struct bytes *der = &rq->endpoint->csrattrs;
 
 	(void)ca;
 	(void)why;

@@ -20,6 +20,7 @@ struct server {
 	int64_t timeout; /* s */
 	char *user, *password_file;
 	int pop_link; /* enum pop_want */
+	int binding;  /* of the link: 0 tls-unique, 1 tls-exporter */
 	char *learnt; /* where the anchors learnt are kept, or NULL */
 	char *where;
 };

@@ -29,6 +29,7 @@ uri_ok(const char *text)
 #define AT(field) .offset = offsetof(struct server, field)
 
 static const char *const pop_words[] = {"never", "asked", "always", NULL};
+static const char *const binding_words[] = {"tls-unique", "tls-exporter", NULL};
 
 static const struct conf_key server_keys[] = {
     {.name = "name",
@@ -93,6 +94,12 @@ static const struct conf_key server_keys[] = {
 	.words = pop_words,
 	.fallback = "\"asked\"",
 	.text = "link requests to the TLS connection (RFC 7030, 3.5)"},
+    {.name = "binding",
+	.type = CONF_WORD,
+	AT(binding),
+	.words = binding_words,
+	.fallback = "\"tls-unique\"",
+	.text = "by what of it: tls-exporter is for TLS 1.3 (RFC 9266)"},
 };
 
 static const struct conf_table server_table = {

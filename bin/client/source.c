@@ -112,7 +112,8 @@ talk_open(struct talk *talk, struct source *source, const struct keep_pair *as,
 	    .implicit = server->implicit,
 	    .lenient = server->lenient,
 	    .timeout = (double)server->timeout,
-	    .pop_link = server->pop_link};
+	    .pop_link = server->pop_link,
+	    .exporter = server->binding != 0};
 	rc = as != NULL ? auth_pair(talk, source, as, why)
 	                : auth_files(talk, source, why);
 	if (rc == 0)

@@ -13,7 +13,8 @@ enum verdict_kind {
 	VERDICT_FAIL,
 	VERDICT_OPEN /* not judged: what it looks at is not there */
 };
-const char *verdict_word(enum verdict_kind verdict); /* "pass", "fail", "open" */
+const char *verdict_word(
+    enum verdict_kind verdict); /* "pass", "fail", "open" */
 
 struct verdicts_item {
 	const char *stage, *rule; /* static */

@@ -16,6 +16,7 @@ const char *const frontend_words[] = {
     [FRONTEND_APACHE] = "apache",
     [FRONTEND_NGINX] = "nginx",
     [FRONTEND_CADDY] = "caddy",
+    [FRONTEND_HAPROXY] = "haproxy",
     NULL,
 };
 
@@ -29,6 +30,7 @@ static const struct {
     [FRONTEND_APACHE] = {"SSL_CLIENT_CERT", CERT_PEM},
     [FRONTEND_NGINX] = {"SSL_CLIENT_CERT", CERT_PEM_ESCAPED},
     [FRONTEND_CADDY] = {"SSL_CLIENT_CERT", CERT_DER_BASE64},
+    [FRONTEND_HAPROXY] = {"SSL_CLIENT_CERT", CERT_DER_BASE64},
 };
 
 const char *
@@ -109,6 +111,12 @@ settings_operation(const struct settings *s, const char *operation)
 		if (endpoint_operation(&e[i], operation))
 			return true;
 	return false;
+}
+
+bool
+endpoint_binding(const struct endpoint *e, const char *binding)
+{
+	return strings_have(&e->channel_binding, binding);
 }
 
 static int PRINTF_LIKE(4, 5) refuse(struct fail *why, const struct endpoint *e,
@@ -232,6 +240,27 @@ check_keygen(const struct endpoint *e, struct fail *why)
 	    e->profile_name);
 }
 
+/* RFC 7030, 4.2.3: who has to wait sends the same request again, and then on
+ * another TLS session than the one that it names. */
+static int
+check_link(const struct endpoint *e, struct fail *why)
+{
+	if (e->pop_link != POP_REQUIRED || e->approval == APPROVAL_NONE)
+		return 0;
+	return refuse(why, e, e->where,
+	    "RFC 7030, 4.2.3: pop_link \"required\" has no use for approval: "
+	    "a request that waits outlives the TLS session that it names");
+}
+
+/* RFC 7030, 4.5.2: who wants linked requests says so. */
+static void
+csrattrs_make(struct endpoint *e)
+{
+	profile_csrattrs(&e->csrattrs, e->profile,
+	    e->pop_link == POP_REQUIRED ||
+		(e->pop_link == POP_IF_PRESENT && e->channel_binding.n > 0));
+}
+
 static int
 check_file(const struct endpoint *e, const struct allow *rule, const char *key,
     const char *path, struct fail *why)
@@ -344,8 +373,10 @@ endpoints_check(struct settings *settings, struct fail *why)
 		    check_unique(settings, i, why) != 0 ||
 		    check_labels(settings, e, why) != 0 ||
 		    check_auth(e, why) != 0 || check_keygen(e, why) != 0 ||
+		    check_link(e, why) != 0 ||
 		    check_allow(settings, e, why) != 0)
 			return -1;
+		csrattrs_make(e);
 	}
 	return 0;
 }
@@ -355,6 +386,7 @@ endpoint_free(struct endpoint *endpoint)
 {
 	struct allow *rule = endpoint->allow.item;
 
+	bytes_free(&endpoint->csrattrs);
 	for (size_t i = 0; i < endpoint->allow.n; i++) {
 		pattern_free(rule[i].subject);
 		pattern_free(rule[i].pattern);

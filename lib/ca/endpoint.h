@@ -15,7 +15,7 @@
  * "config", "FILE:LINE: endpoint 'x': …".
  */
 MUST_CHECK int endpoints_check(struct settings *settings, struct fail *why);
-/* Patterns; the table frees the rest. */
+/* Patterns and csrattrs; the table frees the rest. */
 void endpoint_free(struct endpoint *endpoint);
 
 /* *path made absolute against `folder`; NULL is left alone. */

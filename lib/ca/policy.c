@@ -12,6 +12,7 @@ enum part { PART_SUBJECT = 1, PART_SAN = 2 };
 struct wish {
 	struct grant *grant;
 	const struct identity *who;
+	const struct request *rq;
 	const struct csr *csr;
 };
 
@@ -112,25 +113,10 @@ unknown_ok(struct wish *w, struct fail *why)
 	return 0;
 }
 
-/* No front end hands over a channel binding yet, so no value can be checked:
- * what is present and must be checked is refused. */
 static int
-pop_link_ok(struct wish *w, struct fail *why)
+link_ok(struct wish *w, struct fail *why)
 {
-	const struct profile *p = w->grant->profile;
-	const struct csr *csr = w->csr;
-
-	if (p->pop_link == POP_IGNORE)
-		return 0;
-	if (csr->challenge != NULL)
-		return fail(why, FAIL_MALFORMED, "pop-link",
-		    "RFC 7030, 3.5: the challengePassword cannot be compared "
-		    "with this TLS session");
-	if (p->pop_link == POP_REQUIRED)
-		return fail(why, FAIL_MALFORMED, "pop-link",
-		    "RFC 7030, 3.5: linking identity and proof of possession "
-		    "is required: challengePassword is missing");
-	return 0;
+	return policy_link(w->rq, w->csr, why);
 }
 
 /* Letters, digits and the marks that Azure IoT Hub takes, up to 128. */
@@ -302,7 +288,7 @@ static const struct rule {
     {"key-usage", key_usage_ok, 0, 0},
     {"ext-key-usage", purposes_ok, 0, 0},
     {"unknown-extensions", unknown_ok, 0, 0},
-    {"pop-link", pop_link_ok, 0, 0},
+    {"pop-link", link_ok, 0, 0},
     {"subject", subject_make, 0, PART_SUBJECT},
     {"subject-alt-name", san_make, 0, PART_SAN},
     {"secret-device", secret_ok, PART_SUBJECT | PART_SAN, 0},
@@ -315,7 +301,7 @@ policy_grant(struct grant **grant, const struct identity *who,
     const struct request *rq, const char *operation, const struct csr *csr,
     struct fail *why)
 {
-	struct wish w = {grant_new(who, rq, operation, csr), who, csr};
+	struct wish w = {grant_new(who, rq, operation, csr), who, rq, csr};
 
 	for (size_t i = 0; i < RULES; i++)
 		if (rules[i].judge(&w, why) != 0) {
@@ -331,7 +317,7 @@ policy_explain(struct grant **grant, struct verdicts *v,
     const struct identity *who, const struct request *rq, const char *operation,
     const struct csr *csr)
 {
-	struct wish w = {grant_new(who, rq, operation, csr), who, csr};
+	struct wish w = {grant_new(who, rq, operation, csr), who, rq, csr};
 	bool granted = true;
 	unsigned made = 0;
 

@@ -23,6 +23,11 @@ MUST_CHECK int policy_subject(X509_NAME **subject,
 MUST_CHECK int policy_san(GENERAL_NAMES **san, const struct profile *profile,
     const struct identity *who, const struct csr *csr, struct fail *why);
 
+/* RFC 7030, 3.5: challengePassword and TLS session, as the endpoint's pop_link
+ * wants it: "pop-link". */
+MUST_CHECK int policy_link(
+    const struct request *rq, const struct csr *csr, struct fail *why);
+
 /* What a one-time secret opens names its device: "name-policy". */
 MUST_CHECK int policy_secret(
     const struct grant *grant, const struct identity *who, struct fail *why);

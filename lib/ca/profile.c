@@ -65,7 +65,6 @@ compiled_free(struct profile *p)
 		ASN1_OBJECT_free(p->ext_key_usage[i]);
 	free(p->ext_key_usage);
 	sk_X509_EXTENSION_pop_free(p->fixed, X509_EXTENSION_free);
-	bytes_free(&p->csrattrs_der);
 }
 
 void

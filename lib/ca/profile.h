@@ -15,7 +15,6 @@
 
 enum outlive { OUTLIVE_CLAMP, OUTLIVE_REFUSE, OUTLIVE_ALLOW };
 enum unknown_ext { UNKNOWN_REFUSE, UNKNOWN_DROP };
-enum pop_link { POP_IGNORE, POP_IF_PRESENT, POP_REQUIRED };
 enum csrattrs_form {
 	CSRATTRS_CLASSIC,
 	CSRATTRS_TEMPLATE,
@@ -114,15 +113,14 @@ struct profile {
 	int max_live;
 	int revoke_replaced;  /* enum replaced_rule */
 	int64_t revoke_delay; /* s, from being seen or issued on */
-	int pop_link;         /* enum pop_link */
 	int serverkeygen;     /* 0: off; profile_keygen() */
 	int csrattrs;         /* enum csrattrs_form */
 	bool azure;
 	int device_id; /* enum device_from */
 
-	/* Made once from the above by profile_make(). */
-	STACK_OF(X509_EXTENSION) * fixed; /* all but SKI, AKI, SAN, URLs */
-	struct bytes csrattrs_der;        /* empty: 204 */
+	/* Made once from the above by profile_make(): all but SKI, AKI, SAN,
+	 * URLs. */
+	STACK_OF(X509_EXTENSION) * fixed;
 };
 
 struct profiles {
@@ -146,6 +144,12 @@ void profiles_write(struct bytes *out, const struct profiles *profiles);
 
 /* The hash for certificates of the profile: NULL for "auto". */
 const EVP_MD *profile_hash(const struct profile *profile);
+
+/* Append the CsrAttrs DER (RFC 7030, 4.5.2), so that what clients are told is
+ * what is enforced; nothing when there is nothing to say (204).  `link`:
+ * requests are to name their TLS session (RFC 7030, 3.5). */
+void profile_csrattrs(
+    struct bytes *der, const struct profile *profile, bool link);
 
 /* The type of key that serverkeygen makes (RFC 7030, 4.4); NULL: off. */
 const char *profile_keygen(const struct profile *profile);

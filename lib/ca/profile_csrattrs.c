@@ -136,25 +136,24 @@ say_extensions(struct csrattrs_extension *out, char (*oid)[OID_LEN],
 }
 
 void
-profile_csrattrs(struct profile *p)
+profile_csrattrs(struct bytes *der, const struct profile *p, bool link)
 {
 	char rdn_oid[16][OID_LEN], ext_oid[4][OID_LEN];
 	struct csrattrs_rdn rdn[16];
 	struct csrattrs_extension ext[4];
 	struct csrattrs wish = {0};
 
-	if (p->csrattrs == CSRATTRS_NONE)
-		return;
 	wish.classic =
 	    p->csrattrs == CSRATTRS_CLASSIC || p->csrattrs == CSRATTRS_BOTH;
 	wish.template =
 	    p->csrattrs == CSRATTRS_TEMPLATE || p->csrattrs == CSRATTRS_BOTH;
-	wish.challenge_password = p->pop_link == POP_REQUIRED;
+	/* RFC 7030, 4.5.2: the one thing that is never kept back. */
+	wish.challenge_password = link;
 	say_key(&wish, p);
 	wish.rdn = rdn;
 	wish.rdns = say_subject(rdn, rdn_oid, p);
 	wish.extension = ext;
 	wish.extensions =
 	    say_extensions(ext, ext_oid, p, wish.template && needs_san(p));
-	csrattrs_write(&p->csrattrs_der, &wish);
+	csrattrs_write(der, &wish);
 }

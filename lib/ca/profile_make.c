@@ -208,6 +208,5 @@ profile_make(struct profile *p, struct fail *why)
 	    make_policies(p, why) != 0 || make_no_rev_avail(p, why) != 0 ||
 	    make_extras(p, why) != 0)
 		return -1;
-	profile_csrattrs(p);
 	return 0;
 }

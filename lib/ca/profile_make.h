@@ -16,12 +16,8 @@
 MUST_CHECK int profile_check(struct profile *profile, struct fail *why);
 /* The rules of `subject` and `san`: the part of it that is about names. */
 MUST_CHECK int profile_check_names(struct profile *profile, struct fail *why);
-/* The fixed extensions and csrattrs.  Fails likewise. */
+/* The fixed extensions.  Fails likewise. */
 MUST_CHECK int profile_make(struct profile *profile, struct fail *why);
-
-/* Its last part: csrattrs_der from all the others, so that what clients are
- * told is what is enforced (RFC 7030, 4.5.2). */
-void profile_csrattrs(struct profile *profile);
 
 /* "WHERE: profile 'x': …", -1. */
 int profile_refuse(struct fail *why, const struct profile *profile,

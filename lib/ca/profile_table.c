@@ -150,13 +150,6 @@ static const char *const replaced_words[] = {
     NULL,
 };
 
-static const char *const pop_words[] = {
-    [POP_IGNORE] = "ignore",
-    [POP_IF_PRESENT] = "if-present",
-    [POP_REQUIRED] = "required",
-    NULL,
-};
-
 static const char *const csrattrs_words[] = {
     [CSRATTRS_CLASSIC] = "classic",
     [CSRATTRS_TEMPLATE] = "template",
@@ -351,12 +344,6 @@ static const struct conf_key profile_keys[] = {
 	AT(revoke_delay),
 	.fallback = "\"7d\"",
 	.text = "how long after the new one was seen, or issued"},
-    {.name = "pop_link",
-	.type = CONF_WORD,
-	AT(pop_link),
-	.words = pop_words,
-	.fallback = "\"if-present\"",
-	.text = "challengePassword that links request and TLS session"},
     {.name = "serverkeygen",
 	.type = CONF_WORD,
 	AT(serverkeygen),

@@ -21,7 +21,8 @@ enum frontend {
 	FRONTEND_LIGHTTPD,
 	FRONTEND_APACHE,
 	FRONTEND_NGINX,
-	FRONTEND_CADDY
+	FRONTEND_CADDY,
+	FRONTEND_HAPROXY
 };
 
 /* Do programs that need no token confine themselves (lib/web/confine.h)? */
@@ -29,6 +30,8 @@ enum confine_when { CONFINE_OFF, CONFINE_IF_POSSIBLE, CONFINE_REQUIRED };
 
 enum auth { AUTH_CERTIFICATE, AUTH_SECRET, AUTH_EITHER, AUTH_NONE };
 enum approval { APPROVAL_NONE, APPROVAL_ENROLL, APPROVAL_ALWAYS };
+/* RFC 7030, 3.5: what a challengePassword has to do with the TLS session. */
+enum pop_link { POP_OFF, POP_IF_PRESENT, POP_REQUIRED };
 enum names { NAMES_OWN, NAMES_ANY, NAMES_PATTERN };
 
 /* One `allow` rule: who may ask, and for which names. */
@@ -58,7 +61,12 @@ struct endpoint {
 	struct conf_strings operations; /* those on */
 	struct conf_strings labels;     /* further endpoints reachable here */
 	bool lenient;                   /* PEM and bare DER bodies too */
+	int pop_link;                   /* enum pop_link */
+	/* What the web server hands over and is taken: RFC 5929's "tls-unique",
+	 * RFC 9266's "tls-exporter". */
+	struct conf_strings channel_binding;
 	char *where;
+	struct bytes csrattrs; /* DER, of the above; empty: 204 */
 };
 
 struct settings {
@@ -138,6 +146,8 @@ const struct endpoint *settings_endpoint(
 bool endpoint_operation(const struct endpoint *e, const char *operation);
 /* Is it on anywhere? */
 bool settings_operation(const struct settings *s, const char *operation);
+/* Is this one of its channel_binding? */
+bool endpoint_binding(const struct endpoint *e, const char *binding);
 /* Name and form of the variable that carries the client certificate. */
 const char *frontend_cert_variable(int frontend);
 int frontend_cert_form(int frontend); /* enum cert_form */
@@ -154,6 +164,9 @@ char *settings_bundle_path(const struct settings *s,
  * module reads it when it is loaded. */
 struct key_place settings_key_place(const struct settings *s);
 
+/* Of channel_binding. */
+#define BINDING_UNIQUE "tls-unique"
+#define BINDING_EXPORTER "tls-exporter"
 /* The operations there are, NULL-terminated. */
 extern const char *const operation_names[];
 /* Every key of the file: for the tests of manual and sample. */

@@ -100,6 +100,16 @@ static const char *const approval_words[] = {
     NULL,
 };
 
+static const char *const pop_words[] = {
+    [POP_OFF] = "off",
+    [POP_IF_PRESENT] = "if-present",
+    [POP_REQUIRED] = "required",
+    NULL,
+};
+
+static const char *const binding_words[] = {
+    BINDING_UNIQUE, BINDING_EXPORTER, NULL};
+
 static const struct conf_key endpoint_keys[] = {
     {.name = "name",
 	.type = CONF_STRING,
@@ -155,6 +165,18 @@ static const struct conf_key endpoint_keys[] = {
 	AT(lenient),
 	.fallback = "false",
 	.text = "take PEM and bare DER in request bodies too"},
+    {.name = "pop_link",
+	.type = CONF_WORD,
+	AT(pop_link),
+	.words = pop_words,
+	.fallback = "\"if-present\"",
+	.text = "challengePassword that links request and TLS session"},
+    {.name = "channel_binding",
+	.type = CONF_STRINGS,
+	AT(channel_binding),
+	.words = binding_words,
+	.fallback = "()",
+	.text = "what the web server hands over to compare it with"},
     {.name = "allow",
 	.type = CONF_LIST,
 	AT(allow),

@@ -39,6 +39,8 @@ struct est_server {
 	bool lenient;   /* take PEM and DER where base64 belongs */
 	double timeout; /* s for one exchange, everything in it */
 	int pop_link;   /* enum pop_want */
+	bool exporter;  /* … to its tls-exporter (RFC 9266), any TLS version:
+	                   else to its tls-unique, TLS 1.2 alone */
 };
 enum pop_want { POP_NEVER, POP_IF_ASKED, POP_ALWAYS };
 
@@ -85,7 +87,7 @@ MUST_CHECK int est_csrattrs(
 
 /*
  * Makes the request that is to be sent, several times if need be.  `binding`
- * (RFC 7030, 3.5) is the base64 of tls-unique for challengePassword, or NULL
+ * (RFC 7030, 3.5) is the base64 of the channel binding for challengePassword, or NULL
  * when there is none: a request without one must come out the same every time
  * it is asked for.
  */

@@ -65,16 +65,17 @@ static int
 binding_take(char **binding, struct est *est, struct fail *why)
 {
 	struct bytes ignored = {0}, text = {0};
-	struct span unique;
+	struct span value;
 	int rc = est_csrattrs(&ignored, est, why);
 
 	*binding = NULL;
 	bytes_free(&ignored);
 	if (rc != 0 && why->kind == FAIL_MALFORMED)
 		rc = 0; /* an answer all the same */
-	unique = http_unique(est->http);
-	if (rc == 0 && unique.len > 0) {
-		base64_write(&text, unique, 0);
+	value = est->server.exporter ? http_exporter(est->http)
+	                             : http_unique(est->http);
+	if (rc == 0 && value.len > 0) {
+		base64_write(&text, value, 0);
 		text.data[--text.len] = '\0';
 		*binding = (char *)text.data;
 	}
@@ -95,8 +96,9 @@ send_bound(struct http_answer *answer, struct est *est, struct order *order,
 
 		if (rc == 0 && binding == NULL)
 			rc = fail(why, FAIL_DENIED, "up-tls",
-			    "RFC 7030, 3.5: no tls-unique to link the request "
-			    "to");
+			    "RFC 7030, 3.5: no %s to link the request to",
+			    est->server.exporter ? "tls-exporter"
+						 : "tls-unique");
 		if (rc == 0)
 			rc = order_make(order, binding, why);
 		free(binding);
@@ -139,7 +141,7 @@ send_linked(struct http_answer *answer, struct est *est, struct order *order,
 {
 	int rc;
 
-	http_only_tls12(est->http, true);
+	http_only_tls12(est->http, !est->server.exporter);
 	rc = send_bound(answer, est, order, why);
 	http_only_tls12(est->http, false);
 	/* Who only asks for it, and speaks TLS 1.3 alone, goes without. */

@@ -361,6 +361,13 @@ http_unique(const struct http *http)
 	return (struct span){http->session.unique, http->session.unique_len};
 }
 
+struct span
+http_exporter(const struct http *http)
+{
+	return (struct span){
+	    http->session.exporter, http->session.exporter_len};
+}
+
 int64_t
 http_date(const char *text)
 {

@@ -84,6 +84,8 @@ int64_t http_date(const char *text);
 
 /* RFC 5929, 3: tls-unique of the newest connection; len 0 with TLS 1.3. */
 struct span http_unique(const struct http *http);
+/* RFC 9266, 2: its tls-exporter; len 0: it has none. */
+struct span http_exporter(const struct http *http);
 
 /* `location` as seen from `url`, absolute; NULL: it is no URL.  The caller
  * frees. */

@@ -424,7 +424,8 @@ keep_request_answered(const struct keep_plan *plan, unsigned n)
 
 /* ---- bound to a connection ---------------------------------------------- */
 
-/* RFC 7030, 3.5: challengePassword holds the base64 of tls-unique. */
+/* RFC 7030, 3.5: challengePassword holds the base64 of the channel
+ * binding. */
 static int
 bind_to(X509_REQ *req, const char *binding, struct fail *why)
 {

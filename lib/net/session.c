@@ -47,6 +47,34 @@ stapled(SSL *ssl, void *arg)
 /* RFC 5929, 3.1: the first Finished message is the client's in a handshake
  * that resumes nothing. */
 static void
+unique_take(struct session *session, const SSL *ssl)
+{
+	session->unique_len = 0;
+	if (SSL_version(ssl) == TLS1_2_VERSION)
+		session->unique_len =
+		    SSL_get_finished(ssl, session->unique, SESSION_UNIQUE_MAX);
+	if (session->unique_len > SESSION_UNIQUE_MAX)
+		session->unique_len = 0;
+}
+
+/* RFC 9266, 4.2: before TLS 1.3 it needs the extended master secret. */
+static void
+exporter_take(struct session *session, const SSL *ssl)
+{
+	static const char label[] = "EXPORTER-Channel-Binding";
+	SSL *whole = (SSL *)ssl; /* OpenSSL has no const for what changes
+				    nothing */
+
+	session->exporter_len = 0;
+	if ((SSL_version(ssl) == TLS1_3_VERSION ||
+		SSL_get_extms_support(whole) == 1) &&
+	    SSL_export_keying_material(whole, session->exporter,
+		SESSION_EXPORTER_LEN, label, sizeof(label) - 1,
+		(const unsigned char *)"", 0, 1) == 1)
+		session->exporter_len = SESSION_EXPORTER_LEN;
+}
+
+static void
 handshake_done(const SSL *ssl, int where, int ret)
 {
 	struct session *session;
@@ -55,12 +83,8 @@ handshake_done(const SSL *ssl, int where, int ret)
 	if ((where & SSL_CB_HANDSHAKE_DONE) == 0)
 		return;
 	session = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
-	session->unique_len = 0;
-	if (SSL_version(ssl) == TLS1_2_VERSION)
-		session->unique_len =
-		    SSL_get_finished(ssl, session->unique, SESSION_UNIQUE_MAX);
-	if (session->unique_len > SESSION_UNIQUE_MAX)
-		session->unique_len = 0;
+	unique_take(session, ssl);
+	exporter_take(session, ssl);
 }
 
 /* What we show: the leaf and what is between it and its root. */

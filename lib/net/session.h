@@ -10,6 +10,7 @@
 #include "lib/net/http.h"
 
 #define SESSION_UNIQUE_MAX 64
+#define SESSION_EXPORTER_LEN 32 /* RFC 9266, 2 */
 
 struct session {
 	struct http_tls tls;
@@ -18,6 +19,9 @@ struct session {
 	/* RFC 5929, 3: tls-unique of the newest connection. */
 	uint8_t unique[SESSION_UNIQUE_MAX];
 	size_t unique_len;
+	/* RFC 9266, 2: its tls-exporter. */
+	uint8_t exporter[SESSION_EXPORTER_LEN];
+	size_t exporter_len;
 };
 
 void session_open(struct session *session, const struct http_tls *tls);

@@ -7,6 +7,7 @@
 #include <openssl/crypto.h>
 
 #include "lib/base/when.h"
+#include "lib/web/channel.h"
 #include "lib/web/local.h"
 #include "lib/web/shown.h"
 
@@ -253,7 +254,9 @@ intake(struct request *rq, const struct operation *op,
 	if (path_take(rq, op, settings, e, why) != 0 ||
 	    method_take(rq, op, why) != 0)
 		return -1;
-	if (op->certificate && credentials_take(rq, e->env, why) != 0)
+	if (op->certificate &&
+	    (credentials_take(rq, e->env, why) != 0 ||
+		channel_take(&rq->channel, rq->endpoint, e->env, why) != 0))
 		return -1;
 	return body_take(rq, op, settings, e, why);
 }

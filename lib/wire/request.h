@@ -12,6 +12,13 @@
 
 struct endpoint; /* lib/ca/settings.h */
 
+/* The TLS session that a request came on, as the web server knows it. */
+struct channel {
+	const char *unique;   /* base64 of tls-unique (RFC 5929, 3) */
+	const char *exporter; /* base64 of tls-exporter (RFC 9266, 2) */
+	bool tls13;           /* it has no tls-unique (RFC 9266, 1) */
+};
+
 struct request {
 	char id[17];        /* 16 lower hex digits: log, audit, answer */
 	const char *method; /* borrowed from the environment, as all here */
@@ -27,6 +34,7 @@ struct request {
 	const struct endpoint *endpoint; /* by MICROCA_ENDPOINT and the label */
 	int frontend; /* enum frontend: of the port, whatever the label says */
 	struct bytes client_cert; /* DER; empty: none presented */
+	struct channel channel;   /* what the endpoint takes of it, else NULL */
 	struct basic basic;       /* where the endpoint takes secrets */
 	struct bytes body;
 	bool body_wrapped; /* the body's base64 came in lines */

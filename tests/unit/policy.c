@@ -291,15 +291,16 @@ the_profile_bounds_every_wish(void **state)
 static void
 unknown_extensions_are_dropped_where_a_profile_says_so(void **state)
 {
-	const struct profile *p = profiles_find(settings->profiles, "copy");
+	struct endpoint *e =
+	    (struct endpoint *)settings_endpoint(settings, "copy");
 	struct identity *who = somebody("CN=ra", NULL, NULL, NAMES_OWN);
 	struct asked a = {
 	    "copy", NULL, {.subject = "CN=ra", .unknown = "1.2.3.4"}, NULL};
 
 	(void)state;
-	((struct profile *)p)->pop_link = POP_IGNORE;
+	e->pop_link = POP_OFF;
 	answers(&a, who, 0, NULL, "CN=ra");
-	((struct profile *)p)->pop_link = POP_REQUIRED;
+	e->pop_link = POP_REQUIRED;
 	identity_free(who);
 }
 
@@ -387,7 +388,8 @@ a_registration_authority_keeps_to_its_pattern(void **state)
 static void
 a_value_may_come_from_the_identity(void **state)
 {
-	const struct profile *p = profiles_find(settings->profiles, "copy");
+	struct endpoint *e =
+	    (struct endpoint *)settings_endpoint(settings, "copy");
 	struct identity *who = somebody("CN=box", NULL, NULL, NAMES_OWN);
 	struct identity *nameless = somebody("O=box", NULL, NULL, NAMES_OWN);
 	struct asked absent = {"copy", NULL, {.san = "IP:192.0.2.1"}, NULL};
@@ -395,12 +397,12 @@ a_value_may_come_from_the_identity(void **state)
 	struct asked other = {"copy", NULL, {.subject = "CN=bax"}, NULL};
 
 	(void)state;
-	((struct profile *)p)->pop_link = POP_IGNORE;
+	e->pop_link = POP_OFF;
 	answers(&absent, who, 0, NULL, "CN=box");
 	answers(&equal, who, 0, NULL, "CN=box");
 	answers(&other, who, FAIL_DENIED, "name-policy", NULL);
 	answers(&absent, nameless, FAIL_DENIED, "name-policy", NULL);
-	((struct profile *)p)->pop_link = POP_REQUIRED;
+	e->pop_link = POP_REQUIRED;
 	identity_free(who);
 	identity_free(nameless);
 }

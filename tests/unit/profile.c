@@ -420,14 +420,15 @@ csrattrs_say_what_the_profile_wants(void **state)
 	static const struct {
 		const char *body, *der;
 	} rows[] = {
-	    {"csrattrs = \"none\"; pop_link = \"required\";" CN, ""},
+	    {"csrattrs = \"none\";" CN, ""},
+	    /* … but for challengePassword, where it is wanted */
+	    {"csrattrs = \"none\";" CN, "300b06092a864886f70d010907"},
 	    {"key_usage = (); " CN, ""},
 	    /* extensionRequest with keyUsage */
 	    {CN, "30213"
 		 "01f06092a864886f70d01090e31123010" KU},
 	    /* challengePassword before it */
-	    {"pop_link = \"required\"; key_usage = ();" CN,
-		"300b06092a864886f70d010907"},
+	    {"key_usage = ();" CN, "300b06092a864886f70d010907"},
 	    /* one curve: ecPublicKey with it, and its signature */
 	    {"keys = \"p384\"; key_usage = ();" CN,
 		"301e301206072a8648ce3d020131"
@@ -449,10 +450,14 @@ csrattrs_say_what_the_profile_wants(void **state)
 		struct profiles *profiles;
 		char *body = str_fmt("validity = \"1d\"; %s", rows[i].body);
 		const struct profile *p = one(&profiles, body);
+		struct bytes der = {0};
 		char hex[1024];
 
-		hex_write(hex, span_of(&p->csrattrs_der), false);
+		profile_csrattrs(
+		    &der, p, strstr(rows[i].der, "2a864886f70d010907") != NULL);
+		hex_write(hex, span_of(&der), false);
 		assert_string_equal(hex, rows[i].der);
+		bytes_free(&der);
 		profiles_free(profiles);
 		free(body);
 	}
@@ -468,10 +473,13 @@ csrattrs_as_a_template_name_the_subject(void **state)
 	    "{ type = \"DC\"; from = \"fixed\"; value = \"a\"; }, "
 	    "{ type = \"C\"; from = \"fixed\"; value = \"CH\"; } ); "
 	    "san = ( { type = \"dns\"; min = 1; } );");
+	struct bytes der = {0};
 	char hex[1024];
 
 	(void)state;
-	hex_write(hex, span_of(&p->csrattrs_der), false);
+	profile_csrattrs(&der, p, false);
+	hex_write(hex, span_of(&der), false);
+	bytes_free(&der);
 	/* CN without value, C as PrintableString, a SAN to be filled in. */
 	assert_non_null(strstr(hex, "300506035504033"));
 	assert_non_null(strstr(hex, "300906035504061302"
@@ -491,17 +499,20 @@ csrattrs_ask_for_the_fixed_values(void **state)
 	    "key_usage = (\"keyCertSign\", \"cRLSign\"); "
 	    "ext_key_usage = \"clientAuth\"; csrattrs = \"both\";" CN);
 
+	struct bytes list = {0};
+
 	(void)state;
+	profile_csrattrs(&list, p, false);
 	for (int i = 0; i < 3; i++) {
 		unsigned char *der = NULL;
 		X509_EXTENSION *ext = sk_X509_EXTENSION_value(p->fixed, i);
 		int len = i2d_X509_EXTENSION(ext, &der);
 
 		assert_true(len > 0);
-		assert_non_null(memmem(p->csrattrs_der.data,
-		    p->csrattrs_der.len, der, (size_t)len));
+		assert_non_null(memmem(list.data, list.len, der, (size_t)len));
 		OPENSSL_free(der);
 	}
+	bytes_free(&list);
 	profiles_free(profiles);
 }
 

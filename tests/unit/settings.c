@@ -558,6 +558,7 @@ each_front_end_has_its_form_of_certificate(void **state)
 	    {FRONTEND_APACHE, CERT_PEM, "apache"},
 	    {FRONTEND_NGINX, CERT_PEM_ESCAPED, "nginx"},
 	    {FRONTEND_CADDY, CERT_DER_BASE64, "caddy"},
+	    {FRONTEND_HAPROXY, CERT_DER_BASE64, "haproxy"},
 	};
 
 	(void)state;
