@@ -146,7 +146,9 @@ cert_text_read(
 	if (in.len > TEXT_MAX)
 		return refuse(why, "is over 16 KiB");
 	rc = form_read(der, in, form, why);
-	rest = (struct span){der->data + start, der->len - start};
+	rest = span_of(der);
+	if (rc == 0 && start > 0)
+		rest = (struct span){der->data + start, der->len - start};
 	if (rc == 0 &&
 	    (!der_take(&rest, DER_SEQUENCE, &content, NULL) || rest.len != 0))
 		rc = refuse(why, "is not one certificate");

@@ -1,7 +1,9 @@
 /*
  * pattern - an anchored pattern over a whole value: a POSIX extended regular
  * expression, compiled as ^(pattern)$ in the "C" locale: a non-ASCII character
- * is as many as it has octets.  Pure; one pattern may be used by all threads.
+ * is as many as it has octets.  A repetition of a repetition ("a++", which
+ * POSIX leaves undefined) is refused, and so is what would be too large with
+ * its repetitions written out.  Pure; one pattern may be used by all threads.
  */
 #ifndef MICROCA_PATTERN_H
 #define MICROCA_PATTERN_H

@@ -540,9 +540,16 @@ patterns_cover_the_whole_value(void **state)
 	    {"(a)(b)?", "ab", true},
 	    {"\\(a\\)", "(a)", true},
 	    {"[A-Z]+", "\xc3\x89", false},
+	    {"((a+)b*)+", "aabab", true},
+	    {"([0-9a-f]{2}:){5}[0-9a-f]{2}", "00:1a:ff:00:00:01", true},
+	    {"a{2,}", "aaa", true},
 	};
 	static const char *const bad[] = {"", "a)|(b", "a)|(b)", "(a", "a)",
-	    "[a", "[[:alpha:]", "[[:nonsense:]]", "a\\", "(a)\\1", "*", "[]"};
+	    "[a", "[[:alpha:]", "[[:nonsense:]]", "a\\", "(a)\\1", "*", "[]",
+	    /* What the C library would write out without an end. */
+	    "a++", "a*{2}", "a+++++++++++++++++++++++++++++++++++++",
+	    "((a{255}){255}){255}", "(((((a+)+)+)+)+){255,}",
+	    "((((((((((((((((((a))))))))))))))))))"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(row) / sizeof(row[0]); i++) {
