@@ -1,0 +1,42 @@
+/* Configuration: the first octet says which file it is. */
+#include "tests/fuzz/fuzz.h"
+
+#include <stdio.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/ca/settings.h"
+#include "lib/cloud/edges.h"
+
+static void
+read_as(int kind, const char *path)
+{
+	struct profiles *profiles = NULL;
+	struct settings *settings = NULL;
+	struct edges *edges = NULL;
+	struct fail why = {0};
+
+	if (kind % 3 == 0 && profiles_read(&profiles, path, &why) == 0)
+		profiles_free(profiles);
+	if (kind % 3 == 1 && settings_read(&settings, path, &why) == 0)
+		settings_free(settings);
+	if (kind % 3 == 2 && edges_read(&edges, path, &why) == 0)
+		edges_free(edges);
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	char path[64];
+	int fd;
+
+	if (size < 2)
+		return 0;
+	fd = memfd_create("conf", MFD_CLOEXEC);
+	if (fd < 0 || write(fd, data + 1, size - 1) != (ssize_t)(size - 1))
+		return 0;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	read_as(data[0], path);
+	(void)close(fd);
+	return 0;
+}
