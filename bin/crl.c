@@ -46,10 +46,10 @@ json_add_state(const struct crls_state *state, void *arg)
 }
 
 static int
-in_json(struct ca *ca, bool force, struct fail *why)
+in_json(struct ca *ca, const struct crls_wish *wish, struct fail *why)
 {
 	struct json *all = json_new_array();
-	int rc = crls_make(ca, force, when_now(), json_add_state, all, why);
+	int rc = crls_make(ca, wish, when_now(), json_add_state, all, why);
 	char *text = json_text(all, 2);
 
 	printf("%s\n", text);
@@ -61,14 +61,14 @@ in_json(struct ca *ca, bool force, struct fail *why)
 /* What renewals replaced is on the lists that are made then; a failure there
  * does not keep them from being made. */
 static int
-look_after(const struct tool *tool, struct ca *ca, bool force, bool json,
-    struct fail *why)
+look_after(const struct tool *tool, struct ca *ca, const struct crls_wish *wish,
+    bool json, struct fail *why)
 {
 	struct fail replaced = {0};
 	int rc = replaced_run(tool, ca, !json, &replaced);
 
-	if ((json ? in_json(ca, force, why)
-		  : crls_make(ca, force, when_now(), line_say, NULL, why)) != 0)
+	if ((json ? in_json(ca, wish, why)
+		  : crls_make(ca, wish, when_now(), line_say, NULL, why)) != 0)
 		return -1;
 	if (rc != 0)
 		*why = replaced;
@@ -78,9 +78,10 @@ look_after(const struct tool *tool, struct ca *ca, bool force, bool json,
 int
 crl_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
-	bool force = false, json = false;
+	struct crls_wish wish = {0};
+	bool json = false;
 	const struct option_spec options[] = {
-	    {"force", 0, OPTION_FLAG, &force, 0, 0, NULL},
+	    {"force", 0, OPTION_FLAG, &wish.force, 0, 0, NULL},
 	    {"json", 0, OPTION_FLAG, &json, 0, 0, NULL},
 	};
 	struct ca *ca = NULL;
@@ -90,8 +91,10 @@ crl_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		&argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
-	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0)
-		rc = look_after(tool, ca, force, json, why);
+	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0) {
+		wish.requester = tool->who->requester;
+		rc = look_after(tool, ca, &wish, json, why);
+	}
 	ca_drop(ca);
 	return rc;
 }

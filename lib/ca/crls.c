@@ -20,6 +20,7 @@
 /* One key's list, on its way. */
 struct work {
 	struct ca *ca;
+	const struct crls_wish *wish;
 	struct signer *signer;
 	struct crls_state state;
 	EVP_PKEY *public;
@@ -126,7 +127,7 @@ record(struct work *w, struct fail *why)
 {
 	char until[WHEN_LEN];
 	char *text;
-	struct audit entry = {.event = "crl"};
+	struct audit entry = {.event = "crl", .requester = w->wish->requester};
 	int rc;
 
 	when_write(until, w->state.next_update);
@@ -161,7 +162,7 @@ sign_and_publish(struct work *w, struct fail *why)
 /* ---- one key ------------------------------------------------------------------ */
 
 static int
-one_make(struct work *w, bool force, int64_t now, struct fail *why)
+one_make(struct work *w, int64_t now, struct fail *why)
 {
 	struct crls_state old;
 	uint8_t before[SHA256_LEN];
@@ -180,7 +181,7 @@ one_make(struct work *w, bool force, int64_t now, struct fail *why)
 		0)
 		return -1;
 	rc = fill(w, now, why);
-	if (rc == 0 && (force || is_due(w, &old, before, now))) {
+	if (rc == 0 && (w->wish->force || is_due(w, &old, before, now))) {
 		rc = sign_and_publish(w, why);
 		w->state.made = rc == 0;
 	}
@@ -223,7 +224,7 @@ folder_open(int *lock, const struct ca *ca, struct fail *why)
 }
 
 int
-crls_make(struct ca *ca, bool force, int64_t now,
+crls_make(struct ca *ca, const struct crls_wish *wish, int64_t now,
     void (*each)(const struct crls_state *state, void *arg), void *arg,
     struct fail *why)
 {
@@ -236,7 +237,9 @@ crls_make(struct ca *ca, bool force, int64_t now,
 	if (folder_open(&lock, ca, why) != 0)
 		return -1;
 	for (size_t i = 0; i < ca->issuers->n; i++) {
-		struct work w = {.ca = ca, .signer = signer_of_key(ca, i, now)};
+		struct work w = {.ca = ca,
+		    .wish = wish,
+		    .signer = signer_of_key(ca, i, now)};
 		struct fail one = {0};
 		char *path;
 
@@ -245,7 +248,7 @@ crls_make(struct ca *ca, bool force, int64_t now,
 		w.state.keyid = w.signer->issuer->authority->keyid;
 		path = crls_path(ca->settings, w.state.keyid);
 		w.state.path = path;
-		if (one_make(&w, force, now, &one) != 0) {
+		if (one_make(&w, now, &one) != 0) {
 			w.state.why = one;
 			if (rc == 0)
 				*why = one;

@@ -23,16 +23,20 @@ struct crls_state {
 	struct fail why; /* not made although it should be */
 };
 
+struct crls_wish {
+	bool force;            /* although nothing changed */
+	const char *requester; /* for the audit */
+};
+
 /*
- * Look after all of them; needs CA_STORE | CA_KEY.  `force`: although nothing
- * changed.  `each` hears of every key that is not past its end; `audit` is
- * completed and recorded for each list before it is published.  Fails with the
+ * Look after all of them; needs CA_STORE | CA_KEY.  `each` hears of every key
+ * that is not past its end; each list is recorded before it is published.  Fails with the
  * first failure, after all were tried: FAIL_BUSY ("token-…", "db-…", "clock",
  * "locked"), FAIL_CONFIG "issuer-cert" (no cRLSign), FAIL_BROKEN.
  */
-MUST_CHECK int crls_make(struct ca *ca, bool force, int64_t now,
-    void (*each)(const struct crls_state *state, void *arg), void *arg,
-    struct fail *why);
+MUST_CHECK int crls_make(struct ca *ca, const struct crls_wish *wish,
+    int64_t now, void (*each)(const struct crls_state *state, void *arg),
+    void *arg, struct fail *why);
 
 /* ---- what is published (crls_state.c) ---- */
 

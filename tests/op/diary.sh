@@ -6,6 +6,12 @@
 # shellcheck source=tests/op/fcgi.sh
 . "$(dirname "$0")/fcgi.sh"
 ca_make pem
+sed -i '$d' "$CONF"
+cat >>"$CONF" <<END
+, { name = "once"; port = 8460; profile = "device"; auth = "secret";
+    allow = ( { secret = true; } ); }
+);
+END
 
 rows() { sql "SELECT count(*) FROM audit"; }
 last() { # last MEMBERS of the newest record
@@ -34,8 +40,25 @@ before=$(rows)
 kill -HUP "$pid"
 wait_for 10 grep -q 'read anew' "$T/simpleenroll.log"
 is "the same configuration read anew is no row" "$(rows)" "$before"
+# changed NAME: read anew it is a row with the hash of what is in force.
+changed() {
+	before=$(rows)
+	kill -HUP "$pid"
+	wait_for 10 more_than "$before"
+	is "$1" "$(last '.event, .operation, .conf_sha256' | xargs)" \
+		"config simpleenroll $(effective)"
+}
+sed -i 's/validity = "90d"/validity = "89d"/' "$T/profiles.conf"
+changed "a profile that is another one is"
+printf 'repeat_window = "2h";\n' >"$T/more.conf"
+printf '@include "more.conf"\n' >>"$CONF"
+changed "a file that is included is"
+printf 'repeat_window = "3h";\n' >"$T/more.conf"
+changed "… and when it is another one"
+sed -i '/@include/d' "$CONF"
+changed "… and when it is not any more"
 cp "$CONF" "$T/good.conf"
-echo 'body_wait = "3s";' >"$T/more.conf"
+before=$(rows)
 sed -i 's/body_wait = "2s";/body_wait = "3s";/' "$CONF"
 kill -HUP "$pid"
 ok "another one is" wait_for 10 more_than "$before"
@@ -86,4 +109,39 @@ is "… for people" "$(admin audit show 1 | sed -n '1s/,.*//p')" "record 1"
 is "… that is not there" "$(admin audit show 999 2>"$T/err"; echo $?)" 6
 is "… that is no number" "$(admin audit show x 2>"$T/err"; echo $?)" 2
 is "a time that is none" "$(admin audit list --since x 2>"$T/err"; echo $?)" 5
+
+# ---- what the operator does
+# does EVENT COMMAND...: is a row of that event, by whoever is the operator.
+does() {
+	does_event=$1
+	shift
+	before=$(rows)
+	admin "$@" >"$T/out" 2>&1
+	is "microca $1 ${2##*/} is recorded" \
+		"$(sql "SELECT record FROM audit WHERE seq > $before AND
+			event = '$does_event'" | jq -r .requester | sort -u)" \
+		"operator:nobody"
+}
+csr dev2 /CN=dev2
+does check check
+does csr csr -o "$T/again.csr"
+does issue issue --profile device -o "$T/dev2.pem" "$T/dev2.der"
+does refuse issue --profile device -o "$T/dev3.pem" "$T/again.csr"
+serial=$(openssl x509 -in "$T/dev2.pem" -noout -serial | sed 's/.*=//')
+does revoke revoke -r certificateHold "$serial"
+does release release "$serial"
+does secret-add secret add once dev4
+does secret-revoke secret revoke --device dev4
+does crl crl --force
+does issue ocsp --force
+does issue proof 1234ABCD
+does install install published
+does backup backup "$T/it.tar"
+before=$(rows)
+for looks in "audit list" "audit verify" list "show $serial" pending \
+	"secret list" issuers status forecast "check --config"; do
+	# shellcheck disable=SC2086 # words
+	admin $looks >"$T/out" 2>&1
+done
+is "who only looks leaves none" "$(rows)" "$before"
 done_testing
