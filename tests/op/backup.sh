@@ -8,6 +8,12 @@ ca_make softhsm
 . "$SRCDIR/tests/op/fcgi.sh"
 profiles_write
 conf_write "$key"
+sed -i '$d' "$CONF"
+cat >>"$CONF" <<END
+, { name = "once"; port = 8460; profile = "device"; auth = "secret";
+    allow = ( { secret = true; } ); }
+);
+END
 
 KEYID=$(openssl x509 -in "$T/ca.pem" -noout -ext subjectKeyIdentifier |
 	tail -n 1 | tr -d ' :' | tr A-F a-f)
@@ -226,7 +232,9 @@ renew() { # renew NAME: by its own certificate, with a new key
 	csr "$1" "/CN=$1" >/dev/null
 	post device simplereenroll "$1" "$T/$1.b64"
 }
-admin secret add device five >"$T/secret" 2>&1
+open_secrets() { sql "SELECT count(*) FROM secret WHERE revoked = 0 AND used = 0"; }
+ok "a one-time secret" admin secret add once five
+is "… is open" "$(open_secrets)" 1
 seven=$(issue seven)
 is "a backup with an open secret" "$(run backup "$T/second.tar")" 0
 SECOND=$T/second.tar
@@ -283,8 +291,7 @@ is "what was revoked since stays so" "$(status_of "$three")" "1 5"
 is "and what was held" "$(status_of "$four")" "2 6"
 is "and what no list told of" "$(status_of "$seven")" "1 4"
 like "all are said" "$(cat "$T/out")" '^stay revoked: 3, and 2 of which'
-is "no secret is open any more" "$(sql "SELECT count(*) FROM secret
-	WHERE revoked = 0 AND used = 0")" 0
+is "no secret is open any more" "$(open_secrets)" 0
 is "a list is made" "$(run crl --force)" 0
 ok "with a higher number" test "$(number)" -gt "$latest"
 is "that has all that was revoked" "$(on_list "$five")$(on_list "$three")$(on_list \

@@ -138,6 +138,28 @@ says "reasons do not change" 4 'already revoked: superseded' \
 is "but a key may turn out to be known" "$(run revoke -r keyCompromise \
 	"$(serial four)") $(status four .reason)" "0 keyCompromise"
 
+# ---- at once, in a program that knows the client already ----------------------
+ocsp=$pid
+start simplereenroll
+asked() { # asked NAME: by the program that runs; "status reason"
+	csr "$1-again" "/CN=$1"
+	send plain simplereenroll REQUEST_METHOD=POST \
+		"REQUEST_URI=$EST/simplereenroll" MICROCA_ENDPOINT=device \
+		CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/$1.pem")" <"$T/$1-again.b64"
+}
+is "a program renews" "$(asked five)" "0 200 "
+is "another one holds" "$(run revoke -r certificateHold "$(serial five)")" 0
+is "… the first one's next answer" "$(asked five)" "0 403 client-revoked"
+is "another one releases" "$(run release "$(serial five)")" 0
+rm "$T/five-again.key"
+is "… the first one's next answer" "$(asked five)" "0 200 "
+sql "SELECT serial FROM certificate WHERE subject = 'CN=five' AND serial <>
+	'$(serial five)'" >"$T/renewals"
+xargs "$BUILDDIR/bin/microca" -c "$CONF" revoke <"$T/renewals" >"$T/out" 2>&1
+stop
+pid=$ocsp
+
 # ---- patterns ---------------------------------------------------------------
 before=$(rows revoke)
 is "a pattern is shown" "$(run revoke --dry-run -p device -s 'CN=*e*')" 0
