@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/log.h"
@@ -14,12 +13,12 @@
 #include "lib/base/when.h"
 #include "lib/ca/crls.h"
 #include "lib/ca/issuers.h"
+#include "lib/wire/cached.h"
 
 #define PART 65536     /* octets that are in memory at once */
 #define LIST_AGE 300   /* s that a cache may keep a list unasked, … */
 #define CERT_AGE 86400 /* … and a certificate */
 #define KEYID_MOST 128
-#define DATE_LEN 30 /* "Tue, 24 Nov 2026 17:00:00 GMT" and a NUL */
 
 struct work {
 	struct edge *e;
@@ -131,64 +130,18 @@ find(struct work *w, struct fail *why)
 	return absent(why);
 }
 
-/* ---- what the client has already -------------------------------------------- */
-
-/* RFC 9110, 5.6.7: GMT, in English whatever the locale. */
-static void
-date_write(char out[DATE_LEN], int64_t when)
-{
-	time_t t = (time_t)when;
-	struct tm tm;
-
-	out[0] = '\0';
-	if (gmtime_r(&t, &tm) != NULL)
-		(void)strftime(out, DATE_LEN, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-}
-
-/* -1: no date of the one form that is sent today. */
-static int64_t
-date_read(const char *text)
-{
-	struct tm tm = {0};
-	const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &tm);
-
-	return end != NULL && *end == '\0' ? (int64_t)timegm(&tm) : -1;
-}
-
-/* RFC 9110, 8.8.3.2: compared weakly, so W/ does not matter. */
-static bool
-etag_in(const char *list, const char *etag)
-{
-	if (strcmp(list, "*") == 0)
-		return true;
-	return strstr(list, etag) != NULL;
-}
-
-/* RFC 9110, 13.2.2: the date counts when there is no ETag. */
-static bool
-has_it(const struct work *w)
-{
-	const char *etags = env_find(w->e->env, "HTTP_IF_NONE_MATCH", NULL);
-	const char *date = env_find(w->e->env, "HTTP_IF_MODIFIED_SINCE", NULL);
-
-	if (etags != NULL)
-		return etag_in(etags, w->etag);
-	return date != NULL && w->modified != 0 &&
-	       date_read(date) >= w->modified;
-}
-
 /* ---- the answer ------------------------------------------------------------- */
 
 static void
 head_write(struct bytes *out, const struct work *w, int status)
 {
-	char date[DATE_LEN];
+	char date[CACHED_DATE];
 
 	bytes_addf(out,
 	    "Status: %d \r\nETag: %s\r\nCache-Control: max-age=%d\r\n", status,
 	    w->etag, w->age);
 	if (w->modified != 0) {
-		date_write(date, w->modified);
+		cached_date(date, w->modified);
 		bytes_addf(out, "Last-Modified: %s\r\n", date);
 	}
 	if (status == 200)
@@ -227,7 +180,10 @@ file_send(struct work *w, const struct bytes *head)
 static int
 found_send(struct work *w)
 {
-	int status = has_it(w) ? 304 : 200;
+	const struct cached_ask ask = {
+	    env_find(w->e->env, "HTTP_IF_NONE_MATCH", NULL),
+	    env_find(w->e->env, "HTTP_IF_MODIFIED_SINCE", NULL)};
+	int status = cached_still(&ask, w->etag, w->modified) ? 304 : 200;
 	struct bytes out = {0};
 	int rc;
 

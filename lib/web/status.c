@@ -1,6 +1,7 @@
 #include "lib/web/status.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -10,6 +11,7 @@
 #include "lib/ca/responder.h"
 #include "lib/web/saved.h"
 #include "lib/web/share.h"
+#include "lib/wire/cached.h"
 #include "lib/wire/ocsp.h"
 
 #define PATH "/ocsp"
@@ -273,6 +275,7 @@ sign(struct work *w, bool nonce, struct fail *why)
 	    .next_update = w->now + w->ca->settings->ocsp.period,
 	    .nonce = nonce ? w->ocsp : NULL,
 	    .responder = w->responder->cert};
+	struct fail token = {0};
 	double began;
 	int rc = -1;
 
@@ -286,6 +289,9 @@ sign(struct work *w, bool nonce, struct fail *why)
 	if (may_sign(w->ca->settings, nonce)) {
 		began = cost_clock(w->responder);
 		rc = ocsp_write(&w->answer, &answer, why);
+		/* A token that went away is no fault of ours. */
+		if (rc != 0 && key_lent_state(answer.key, &token) != 0)
+			*why = token;
 		pay(cost_clock(w->responder) - began, nonce);
 	} else {
 		fail(why, FAIL_LIMIT, "ocsp-share",
@@ -321,41 +327,27 @@ answer_make(struct work *w, struct fail *why)
 
 /* ---- over HTTP --------------------------------------------------------------------- */
 
-/* RFC 9110, 5.6.7. */
-static void
-date_put(struct bytes *out, const char *name, int64_t when)
-{
-	static const char *const days[] = {
-	    "Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"};
-	static const char *const months[] = {"Jan", "Feb", "Mar", "Apr", "May",
-	    "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-	struct when_parts p;
-
-	when_split(&p, when);
-	bytes_addf(out, "%s: %s, %02d %s %04d %02d:%02d:%02d GMT\r\n", name,
-	    days[when / 86400 % 7], p.day, months[p.month - 1], p.year, p.hour,
-	    p.minute, p.second);
-}
-
 /* RFC 5019, 6.2: what is good for everybody may be kept until nextUpdate. */
 static void
 cache_say(struct reply *rp, const struct work *w, const struct request *rq)
 {
-	char tag[2 * SHA256_LEN + 1];
+	char tag[2 * SHA256_LEN + 1], etag[40], from[CACHED_DATE],
+	    until[CACHED_DATE];
 	uint8_t hash[SHA256_LEN];
 
 	sha256(hash, span_of(&w->answer));
 	hex_write(tag, (struct span){hash, 16}, false);
+	(void)snprintf(etag, sizeof(etag), "\"%.32s\"", tag);
+	cached_date(from, w->from);
+	cached_date(until, w->until);
 	bytes_addf(&rp->cache,
 	    "Cache-Control: max-age=%lld, public, no-transform, "
-	    "must-revalidate\r\nETag: \"%s\"\r\n",
-	    (long long)(w->until - w->now), tag);
-	date_put(&rp->cache, "Last-Modified", w->from);
-	date_put(&rp->cache, "Expires", w->until);
-	/* RFC 9110, 13.1.2. */
-	if (rq->if_none_match != NULL &&
-	    (strcmp(rq->if_none_match, "*") == 0 ||
-		strstr(rq->if_none_match, tag) != NULL)) {
+	    "must-revalidate\r\nETag: %s\r\nLast-Modified: %s\r\n"
+	    "Expires: %s\r\n",
+	    (long long)(w->until - w->now), etag, from, until);
+	/* Not by date: two answers of one second may say different things. */
+	if (cached_still(
+		&(struct cached_ask){rq->if_none_match, NULL}, etag, 0)) {
 		rp->status = 304;
 		rp->type = NULL;
 		rp->body.len = 0;

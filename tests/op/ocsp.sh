@@ -109,6 +109,18 @@ get_it >/dev/null
 is "again it is the same" "$(sha256sum <"$BODY")" "$sum"
 is "who has it gets no other" "$(get_it "HTTP_IF_NONE_MATCH=$tag")" "0 304 "
 is "nothing follows" "$(wc -c <"$BODY")" 0
+is "by another tag there is" "$(get_it 'HTTP_IF_NONE_MATCH="x"')" "0 200 "
+is "nor by its date: one second may have two answers" "$(get_it \
+	"HTTP_IF_MODIFIED_SINCE=$(field Last-Modified)")" "0 200 "
+is "HEAD" "$(send plain ocsp REQUEST_METHOD=HEAD \
+	"REQUEST_URI=/ocsp/$(get_path)" </dev/null) $(wc -c <"$BODY") $(field ETag)" \
+	"0 200  0 $tag"
+# Its base64 has slashes, some of them in a row.
+ask "-no_nonce -serial 0x7fffffffffffffffffffffff" >/dev/null
+like "some clients encode nothing" "$(openssl base64 -A -in "$T/rq")" //
+send plain ocsp REQUEST_METHOD=GET \
+	"REQUEST_URI=/ocsp/$(openssl base64 -A -in "$T/rq")" </dev/null >/dev/null
+is "and are answered" "$(word 'Cert Status')" unknown
 openssl ocsp -issuer "$T/ca.pem" -cert "$T/three.pem" -reqout "$T/rq" 2>/dev/null
 get_it >/dev/null
 is "with a nonce it is not kept" "$(field Cache-Control)" no-store
