@@ -82,19 +82,24 @@ entry_add(const struct store_revoked *r, void *arg)
 static int
 fill(struct work *w, int64_t now, struct fail *why)
 {
+	int64_t period = w->ca->settings->crl.period;
 	int64_t since = w->state.this_update > 0 ? w->state.this_update : now;
 	struct crl_head head = {
 	    .issuer = w->signer->issuer->authority->issuer,
 	    .algorithm = span_of(&w->algorithm),
 	    .number = now * 1000000,
 	    .this_update = now - CLOCKS_APART,
-	    .next_update = now + w->ca->settings->crl.period,
+	    .next_update = now + period,
 	};
 
 	if (head.number <= w->state.number)
 		head.number = w->state.number + 1;
+	/* RFC 5280, 5.1.2.5: it should not go back; but one that was made while
+	 * the clock was far ahead must not hold for years. */
 	if (head.next_update < w->state.next_update)
-		head.next_update = w->state.next_update;
+		head.next_update = w->state.next_update < now + 2 * period
+		                       ? w->state.next_update
+		                       : now + 2 * period;
 	if (crl_begin(&w->crl, &head, why) != 0)
 		return -1;
 	w->why = why;
@@ -116,6 +121,7 @@ is_due(const struct work *w, const struct crls_state *old,
 	uint8_t entries[SHA256_LEN];
 
 	if (old->number == 0 || now < old->this_update ||
+	    old->next_update > now + 2 * w->ca->settings->crl.period ||
 	    now - old->this_update >= (old->next_update - old->this_update) / 2)
 		return true;
 	sha256(entries, crl_entries(&w->crl));
@@ -234,7 +240,9 @@ crls_make(struct ca *ca, const struct crls_wish *wish, int64_t now,
 		*why = ca->issuers_why;
 		return -1;
 	}
-	if (folder_open(&lock, ca, why) != 0)
+	/* A number that follows a wrong clock would go back. */
+	if (store_clock(ca->store, now, ca->settings->clock_slack, why) != 0 ||
+	    folder_open(&lock, ca, why) != 0)
 		return -1;
 	for (size_t i = 0; i < ca->issuers->n; i++) {
 		struct work w = {.ca = ca,

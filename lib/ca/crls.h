@@ -6,7 +6,9 @@
  * over, or when asked for; it holds everything revoked or held that had not
  * ended when the one before it was made (RFC 5280, 3.3).  Its number follows
  * the clock in microseconds and is above that of the one published, so no
- * restored backup brings it back.
+ * restored backup brings it back; a clock that is behind the newest issuance
+ * makes none.  nextUpdate does not go back either, but for one that a wrong clock
+ * put more than two periods ahead.
  */
 #ifndef MICROCA_CRLS_H
 #define MICROCA_CRLS_H

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Revocation lists and issuing certificates, served to whoever asks.
+# shellcheck disable=SC2031 # a reader has an answer of its own
 # shellcheck source=tests/op/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/op/fcgi.sh
@@ -70,6 +71,45 @@ for path in / /crl/ "/crl/$KEYID" "/crl/$KEYID.crl/" "/crl/$KEYID.cer" \
 done
 is "POST" "$(cgi crl REQUEST_METHOD=POST "REQUEST_URI=/crl/$KEYID.crl" \
 	</dev/null) $(header Allow)" "405 GET, HEAD"
+
+# RFC 9110, 5.6.7: all three forms of a date
+for form in '%A, %d-%b-%y %T GMT' '%a %b %e %T %Y'; do
+	is "a date like $form" "$(get "/crl/$KEYID.crl" \
+		"HTTP_IF_MODIFIED_SINCE=$(LC_ALL=C TZ=UTC date \
+			-r "$LIST" "+$form")")" 304
+done
+
+# ---- published under load: each answer is one whole list
+start crl
+for n in 1 2 3; do
+	(
+		# shellcheck disable=SC2030 # of this one
+		ANSWER=$T/answer$n BODY=$T/body$n
+		while [ ! -e "$T/enough" ]; do
+			send plain crl REQUEST_METHOD=GET \
+				"REQUEST_URI=/crl/$KEYID.crl" </dev/null >/dev/null
+			openssl crl -inform DER -in "$BODY" -noout -crlnumber \
+				-CAfile "$T/ca.pem" 2>&1 | tr '\n' ' '
+			echo
+		done >"$T/seen$n"
+	) &
+	started="$started $!"
+	readers="${readers:-} $!"
+done
+seen_by_all() { [ "$(cat "$T"/seen? | sort -u | wc -l)" -gt "$1" ]; }
+for n in 1 2 3 4 5; do
+	admin crl --force >/dev/null
+	wait_for 20 seen_by_all "$n" || bail "a list is not served"
+done
+touch "$T/enough"
+# shellcheck disable=SC2086
+wait $readers
+is "whole and verified, each" "$(cat "$T"/seen? |
+	grep -vc '^verify OK crlNumber=0x[0-9A-F]* $')" 0
+for n in 1 2 3; do
+	ok "reader $n never goes back" sh -c "sed 's/.*0x//' '$T/seen$n' | sort -c"
+done
+stop TERM
 
 # ---- a list that is replaced while it is sent, by a program that stays
 start crl

@@ -82,6 +82,17 @@ ok "nor does the number" test "$(number)" -gt "$last"
 until=$(list -nextupdate | cut -d= -f2)
 ok "it ends as late" test "$(date -d "$until" +%s)" -gt \
 	"$(($(date +%s) + 10 * 86400))"
+in_days 3000 crl --force >/dev/null
+far=$(number)
+ok "what was made while the clock was far ahead does not hold for years" \
+	test "$(date -d "$(list -nextupdate | cut -d= -f2)" +%s)" -le \
+	"$(($(date +%s) + 14 * 86400))"
+ok "its number is higher still" test "$(number)" -ge "$far"
+is "and there is nothing more to do" "$(made)" false
+is "a clock behind the newest issuance" "$(faketime -f -1d \
+	"$BUILDDIR/bin/microca" -c "$CONF" crl --force >/dev/null 2>"$T/err"
+	echo $?)" 7
+like "is named" "$(cat "$T/err")" "the CA's clock is not right"
 # RFC 5280, 3.3: an entry is there once after the certificate's end.
 long=$(openssl x509 -in "$T/one.pem" -noout -enddate | cut -d= -f2)
 days=$((($(date -d "$long" +%s) - $(date +%s)) / 86400 + 2))
