@@ -40,6 +40,11 @@ say(const struct order *o, const struct record *r, bool changed)
 		    r->serial, store_reason_word((int)o->wish.reason));
 	if (changed && revoke_is_ca(r))
 		printf("%s is a CA's: so is all that it issued\n", r->serial);
+	/* RFC 9608, 4. */
+	if (changed && !o->wish.release && revoke_is_unseen(r))
+		printf("%s has noRevAvail: relying parties do not ask; only "
+		       "this CA refuses it from now on\n",
+		    r->serial);
 }
 
 static int

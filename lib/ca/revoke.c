@@ -228,16 +228,35 @@ revoke_act(bool *changed, struct ca *ca, const struct record *r,
 	return rc;
 }
 
-bool
-revoke_is_ca(const struct record *r)
+static X509 *
+x509_of(const struct record *r)
 {
 	struct fail why = {0};
 	X509 *x509 = NULL;
-	bool is;
 
 	if (cert_x509(&x509, span_of(&r->der), &why) != 0)
-		return false;
-	is = (X509_get_extension_flags(x509) & EXFLAG_CA) != 0;
+		return NULL;
+	return x509;
+}
+
+bool
+revoke_is_ca(const struct record *r)
+{
+	X509 *x509 = x509_of(r);
+	bool is =
+	    x509 != NULL && (X509_get_extension_flags(x509) & EXFLAG_CA) != 0;
+
+	X509_free(x509);
+	return is;
+}
+
+bool
+revoke_is_unseen(const struct record *r)
+{
+	X509 *x509 = x509_of(r);
+	bool is = x509 != NULL &&
+	          X509_get_ext_by_NID(x509, NID_no_rev_avail, -1) >= 0;
+
 	X509_free(x509);
 	return is;
 }

@@ -53,6 +53,9 @@ bool revoke_would(const struct record *r, const struct revoke_wish *wish);
 /* RFC 5280, 4.2.1.9: is it a CA's, so that all below it ends too? */
 bool revoke_is_ca(const struct record *r);
 
+/* RFC 9608: does it say that nobody need ask?  Then only we know of its end. */
+bool revoke_is_unseen(const struct record *r);
+
 /* Those that a pattern names and the wish would change. */
 struct revoke_list {         /* revoke_list_free() */
 	struct record *item; /* in the order of issuance, `most` of them */

@@ -289,12 +289,21 @@ issuer_of(const STACK_OF(X509) * chain)
 	return issuer;
 }
 
+/* RFC 9608, 4: noRevAvail: there is nothing to look for. */
+static bool
+is_revocable(const X509 *leaf)
+{
+	return X509_get_ext_by_NID(leaf, NID_no_rev_avail, -1) < 0;
+}
+
 static int
 check_with(X509_STORE_CTX *ctx, const struct trust *t, X509_STORE *store,
     X509 *leaf, struct fail *why)
 {
-	unsigned long flags = X509_V_FLAG_PARTIAL_CHAIN |
-	                      (t->crl_path != NULL ? X509_V_FLAG_CRL_CHECK : 0);
+	unsigned long flags =
+	    X509_V_FLAG_PARTIAL_CHAIN |
+	    (t->crl_path != NULL && is_revocable(leaf) ? X509_V_FLAG_CRL_CHECK
+						       : 0);
 	X509_VERIFY_PARAM *param;
 
 	if (ctx == NULL ||

@@ -5,8 +5,9 @@
  * Anchors are the rule's issuer file, or our own issuing certificates, all that
  * are kept;
  * intermediates come from the rule's file alone, never from the client.  A
- * rule with a CRL file checks the leaf against it; the file is read anew when
- * it changes, and one that is absent, unreadable or too old lets nobody in.
+ * rule with a CRL file checks the leaf against it, unless the leaf has
+ * noRevAvail (RFC 9608); the file is read anew when it changes, and one that is
+ * absent, unreadable or too old lets nobody in.
  */
 #ifndef MICROCA_TRUST_H
 #define MICROCA_TRUST_H

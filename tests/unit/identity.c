@@ -450,6 +450,26 @@ a_foreign_crl_is_obeyed(void **state)
 	X509_free(other);
 }
 
+/* RFC 9608, 4: its CA publishes nothing of it, and nothing is looked for. */
+static void
+no_revocation_is_looked_for_where_none_is_available(void **state)
+{
+	const struct spec spec = {.subject = "CN=dev1",
+	    .key = pki.device_key,
+	    .issuer = pki.maker,
+	    .signer = pki.maker_key,
+	    .extension = {LEAF_EXTENSIONS, {NID_no_rev_avail, "DER:0500"}}};
+	X509 *leaf = pki_cert(&spec);
+
+	(void)state;
+	pki_crl_file(
+	    "maker.crl", pki_crl(pki.maker, pki.maker_key, NULL, -DAY));
+	answers("idevid", leaf, NULL);
+	pki_crl_file(
+	    "maker.crl", pki_crl(pki.maker, pki.maker_key, NULL, 30 * DAY));
+	X509_free(leaf);
+}
+
 static void
 a_verdict_is_remembered_and_shared(void **state)
 {
@@ -537,6 +557,8 @@ main(void)
 	    cmocka_unit_test(what_the_store_does_not_know_is_unknown),
 	    cmocka_unit_test(revocation_counts_at_once),
 	    cmocka_unit_test(a_foreign_crl_is_obeyed),
+	    cmocka_unit_test(
+		no_revocation_is_looked_for_where_none_is_available),
 	    cmocka_unit_test(a_verdict_is_remembered_and_shared),
 	    cmocka_unit_test(the_cache_forgets_in_time_and_is_bounded),
 	    cmocka_unit_test(without_an_issuer_own_certificates_have_to_wait),
