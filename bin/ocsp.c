@@ -69,6 +69,24 @@ out:
 	return rc;
 }
 
+/* Making one takes the token from all who have it open. */
+static bool
+key_is_there(const struct key_place *place)
+{
+	struct key *key = NULL;
+	EVP_PKEY *public = NULL;
+	struct fail why = {0};
+	bool is = false;
+
+	if (key_open(&key, place, &why) == 0) {
+		key_settle(key, TOOL_TOKEN_WAIT);
+		is = key_public(&public, key, &why) == 0;
+	}
+	EVP_PKEY_free(public);
+	key_free(key);
+	return is;
+}
+
 /* ocsp.key; made at its first use. */
 static int
 sign_kept(X509_REQ *req, const struct settings *s, struct fail *why)
@@ -78,7 +96,8 @@ sign_kept(X509_REQ *req, const struct settings *s, struct fail *why)
 	EVP_PKEY *public = NULL;
 	int rc = -1;
 
-	if (key_generate(&place, RESPONDER_KEY, why) != 0) {
+	if (!key_is_there(&place) &&
+	    key_generate(&place, RESPONDER_KEY, why) != 0) {
 		if (why->kind != FAIL_DENIED)
 			return -1;
 		*why = (struct fail){0}; /* it is there */

@@ -142,7 +142,8 @@ what_is_no_request_is_refused(void **state)
 		struct ocsp *ocsp;
 		struct fail why = {0};
 
-		(void)hex_read(&der, cases[i]);
+		if (cases[i][0] != '\0')
+			assert_true(hex_read(&der, cases[i]));
 		assert_int_equal(ocsp_read(&ocsp, span_of(&der), &why), -1);
 		assert_string_equal(why.reason, "ocsp");
 		assert_int_equal(ERR_peek_error(), 0);
