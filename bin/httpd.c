@@ -143,6 +143,7 @@ plain(struct site *site)
 	    .title = "Without TLS: certificate status, and what is above a "
 		     "certificate.",
 	    .number = site->settings->httpd.health_port,
+	    .spools = true,
 	};
 
 	if (port.number == 0)

@@ -29,7 +29,8 @@ struct httpd_port {
 	const char *bundle; /* CAs whose certificates are asked for, or NULL */
 	const char *endpoint;  /* or NULL */
 	bool unique, exporter; /* channel bindings are to be handed over */
-	bool streams;          /* long answers, passed on as they come */
+	bool streams;          /* long answers, passed on as they come, … */
+	bool spools;           /* … and put aside for who is slow */
 };
 
 /* Under a path, or a pattern over the whole of it (a POSIX extended one that

@@ -188,6 +188,9 @@ port_begin(
 	/* An export is passed on as it comes, whatever its size. */
 	if (port->streams)
 		bytes_adds(out, "  server.stream-response-body = 2\n");
+	/* A list, too; but everybody may ask, and be slow. */
+	else if (port->spools)
+		bytes_adds(out, "  server.stream-response-body = 1\n");
 	free(address);
 }
 
