@@ -13,6 +13,7 @@
 #include "lib/ca/crls.h"
 #include "lib/ca/responder.h"
 #include "lib/ca/forecast.h"
+#include "lib/store/census.h"
 
 #define DAY 86400
 #define SIGNATURES 8 /* to measure the token with */
@@ -22,7 +23,9 @@ struct outlook {
 	struct forecast f;
 	struct ca *ca;
 	int64_t outlive[ISSUERS_MAX]; /* certificates that end after it */
+	int64_t month;                /* issued in the last 30 days */
 	int64_t total, free_octets, disk_full;
+	double issued_a_day;
 	double per_day;  /* octets */
 	double rate;     /* signatures a second; 0: not measured, … */
 	struct fail why; /* … since */
@@ -36,7 +39,7 @@ count_one(const struct record *r, void *arg)
 	struct outlook *o = arg;
 	const struct issuers *all = o->ca->issuers;
 
-	forecast_cert(&o->f, r->not_before, r->not_after, r->issued);
+	forecast_cert(&o->f, r->subject_hash, r->not_before, r->not_after);
 	for (size_t i = 0; i < all->n; i++)
 		if (strcmp(all->item[i]->authority->keyid, r->issuer) == 0 &&
 		    r->not_after > all->item[i]->authority->not_after)
@@ -49,11 +52,15 @@ count_all(struct outlook *o, struct fail *why)
 {
 	const struct store_filter live = {
 	    .status = -1, .live = true, .now = o->f.now};
-	struct store_counts counts;
+	struct census census;
 
-	if (store_count(o->ca->store, &counts, o->f.now, why) != 0)
+	if (store_census(o->ca->store, &census, o->f.now, why) != 0)
 		return -1;
-	o->total = counts.certificates;
+	o->total = census.certificates;
+	o->issued_a_day = forecast_per_day(
+	    census.day, CENSUS_DAYS, census.day_begin, o->f.now);
+	for (int i = 0; i < CENSUS_DAYS; i++)
+		o->month += census.day[i];
 	return store_list(o->ca->store, &live, count_one, o, why);
 }
 
@@ -85,44 +92,70 @@ issuers_add(struct outlook *o)
 	}
 }
 
-static void
-lists_add(struct outlook *o)
+/* Nobody looks after a key past its end; one key may have several. */
+static const char *
+key_looked_after(const struct outlook *o, size_t i)
 {
 	const struct issuers *all = o->ca->issuers;
+	const struct authority *a = all->item[i]->authority;
 
-	for (size_t i = 0; i < all->n; i++) {
-		const char *keyid = all->item[i]->authority->keyid;
-		struct crls_state state;
-		struct fail why = {0};
-
-		if (crls_read(&state, o->ca->settings, keyid, &why) == 0 &&
-		    state.number != 0)
-			forecast_add(&o->f, state.next_update, "crl",
-			    state.next_update <= o->f.now,
-			    str_fmt("revocation list of key %s ends: `microca "
-				    "crl` makes the next",
-				keyid));
-	}
+	if (a->not_after <= o->f.now ||
+	    issuers_by_keyid(all, a->keyid, o->f.now) != all->item[i])
+		return NULL;
+	return a->keyid;
 }
 
 static void
-responders_add(struct outlook *o)
+list_add(struct outlook *o, const struct issuer *issuer, const char *keyid)
+{
+	const struct settings *s = o->ca->settings;
+	struct crls_state state;
+	struct fail why = {0};
+
+	if (crls_read(&state, s, keyid, &why) != 0)
+		forecast_add(&o->f, o->f.now, "crl", true, str_dup(why.text));
+	else if (state.number != 0)
+		forecast_add(&o->f, state.next_update, "crl",
+		    state.next_update <= o->f.now,
+		    str_fmt("revocation list of key %s ends: `microca crl` "
+			    "makes the next",
+			keyid));
+	else if (crls_wanted(s) && issuers_state(o->ca->issuers, issuer,
+				       o->f.now) != ISSUER_STAGED)
+		forecast_add(&o->f, o->f.now, "crl", true,
+		    str_fmt("key %s has no revocation list: `microca crl` "
+			    "makes it",
+			keyid));
+}
+
+static void
+responder_add(struct outlook *o, const struct issuer *issuer, const char *keyid)
+{
+	struct responder r = {0};
+	struct fail why = {0};
+
+	if (responder_read(&r, o->ca->settings, issuer, &why) == 0 &&
+	    r.cert != NULL)
+		forecast_add(&o->f, r.not_after, "responder",
+		    r.not_after <= o->f.now,
+		    str_fmt("certificate of the OCSP responder of key %s ends: "
+			    "`microca ocsp` renews it before",
+			keyid));
+	responder_free(&r);
+}
+
+static void
+status_add(struct outlook *o)
 {
 	const struct issuers *all = o->ca->issuers;
 
 	for (size_t i = 0; i < all->n; i++) {
-		struct responder r = {0};
-		struct fail why = {0};
+		const char *keyid = key_looked_after(o, i);
 
-		if (responder_read(&r, o->ca->settings, all->item[i], &why) ==
-			0 &&
-		    r.cert != NULL)
-			forecast_add(&o->f, r.not_after, "responder",
-			    r.not_after <= o->f.now,
-			    str_fmt("certificate of the OCSP responder of key "
-				    "%s ends: `microca ocsp` renews it before",
-				all->item[i]->authority->keyid));
-		responder_free(&r);
+		if (keyid == NULL)
+			continue;
+		list_add(o, all->item[i], keyid);
+		responder_add(o, all->item[i], keyid);
 	}
 }
 
@@ -138,7 +171,8 @@ own_add(struct outlook *o)
 		if (own != NULL && i != OWN_INTERMEDIATE &&
 		    keep_pair_read(&pair, folder, &why) == 0 && pair != NULL)
 			forecast_add(&o->f, pair->not_after, "own",
-			    own->source == OWN_MANUAL,
+			    own->source == OWN_MANUAL ||
+				pair->not_after <= o->f.now,
 			    str_fmt("our own certificate \"%s\" ends: %s",
 				own_name_word(i),
 				own->source == OWN_MANUAL
@@ -159,17 +193,32 @@ file_size(const char *path)
 	return stat(path, &st) == 0 ? (int64_t)st.st_size : 0;
 }
 
+/* What a certificate takes with its record; a database elsewhere has a disk of
+ * its own. */
+static double
+octets_each(const struct outlook *o)
+{
+	static const char scheme[] = "sqlite:";
+	const char *path = o->ca->settings->store;
+	char *wal;
+	double octets;
+
+	if (o->total == 0 || strncmp(path, scheme, strlen(scheme)) != 0)
+		return 0;
+	path += strlen(scheme);
+	wal = str_fmt("%s-wal", path);
+	octets = (double)(file_size(path) + file_size(wal)) / (double)o->total;
+	free(wal);
+	return octets;
+}
+
 static void
 disk_add(struct outlook *o)
 {
 	const struct settings *s = o->ca->settings;
-	const char *path = s->store + strlen("sqlite:");
-	char *wal = str_fmt("%s-wal", path);
 	struct statvfs vfs;
 
-	if (o->total > 0)
-		o->per_day = (double)(file_size(path) + file_size(wal)) /
-		             (double)o->total * (double)o->f.month / 30;
+	o->per_day = octets_each(o) * o->issued_a_day;
 	if (statvfs(s->state, &vfs) == 0) {
 		o->free_octets = (int64_t)(vfs.f_bavail * vfs.f_frsize);
 		o->disk_full = forecast_full(
@@ -179,7 +228,6 @@ disk_add(struct outlook *o)
 		forecast_add(&o->f, o->disk_full, "disk", true,
 		    str_dup("the disk is full but for its reserve: refusals "
 			    "are no longer recorded, then nothing is issued"));
-	free(wal);
 }
 
 static int
@@ -236,8 +284,8 @@ say(const struct outlook *o)
 		    item->what);
 	}
 	printf("certificates: %lld live, %lld of them past two thirds of their "
-	       "life; %lld issued in 30 days\n",
-	    (long long)f->live, (long long)f->late, (long long)f->month);
+	       "life with nothing newer; %lld issued in 30 days\n",
+	    (long long)f->live, (long long)f->late, (long long)o->month);
 	when_write(at, begin);
 	if (peak > 0)
 		printf("renewals: %lld to come; busiest hour %s: %u, %.2f a "
@@ -283,7 +331,7 @@ say_json(const struct outlook *o)
 	json_add(j, "ends", items_json(f));
 	json_int(j, "live", f->live);
 	json_int(j, "late", f->late);
-	json_int(j, "issued_30_days", f->month);
+	json_int(j, "issued_30_days", o->month);
 	json_int(j, "renewals", forecast_renewals(f));
 	json_int(j, "busiest_hour_renewals", peak);
 	if (peak > 0)
@@ -336,11 +384,11 @@ forecast_run(struct tool *tool, int argc, char **argv, struct fail *why)
 	}
 	if (rc == 0) {
 		issuers_add(&o);
-		responders_add(&o);
-		lists_add(&o);
+		status_add(&o);
 		own_add(&o);
 		disk_add(&o);
 		token_measure(&o);
+		forecast_strain(&o.f, o.rate);
 		forecast_sort(&o.f);
 		json ? say_json(&o) : say(&o);
 		rc = verdict(&o.f);

@@ -5,7 +5,6 @@
 
 #define HOUR INT64_C(3600)
 #define DAY (24 * HOUR)
-#define MONTH (30 * DAY)
 
 void
 forecast_begin(struct forecast *f, int64_t now, int64_t days)
@@ -22,6 +21,7 @@ forecast_free(struct forecast *f)
 		free(f->item[i].what);
 	free(f->item);
 	free(f->hour);
+	free(f->name);
 	*f = (struct forecast){0};
 }
 
@@ -40,20 +40,92 @@ forecast_add(
 	f->item[f->items++] = (struct forecast_item){when, kind, what, alarm};
 }
 
-void
-forecast_cert(
-    struct forecast *f, int64_t not_before, int64_t not_after, int64_t issued)
+/* ---- certificates --------------------------------------------------------- */
+
+#define NEVER UINT32_MAX
+#define LATE (UINT32_MAX - 1)
+
+/* When its newest certificate is renewed: an hour, LATE, NEVER. */
+struct forecast_name {
+	uint64_t hash; /* 0: a free place */
+	uint32_t hour;
+};
+
+static struct forecast_name *
+place_of(const struct forecast *f, uint64_t hash)
+{
+	size_t i = (hash >> 1) & (f->name_room - 1);
+
+	while (f->name[i].hash != 0 && f->name[i].hash != hash)
+		i = (i + 1) & (f->name_room - 1);
+	return &f->name[i];
+}
+
+static void
+names_grow(struct forecast *f)
+{
+	struct forecast_name *old = f->name;
+	size_t n = f->name_room;
+
+	f->name_room = n == 0 ? 1024 : 2 * n;
+	f->name = mem_new(f->name_room * sizeof(*f->name));
+	for (size_t i = 0; i < n; i++)
+		if (old[i].hash != 0)
+			*place_of(f, old[i].hash) = old[i];
+	free(old);
+}
+
+static struct forecast_name *
+name_of(struct forecast *f, const uint8_t name[SHA256_LEN])
+{
+	struct forecast_name *place;
+	uint64_t hash;
+
+	memcpy(&hash, name, sizeof(hash));
+	hash |= 1; /* none is 0 */
+	if (f->names >= f->name_room / 4 * 3)
+		names_grow(f);
+	place = place_of(f, hash);
+	if (place->hash == 0) {
+		*place = (struct forecast_name){hash, NEVER};
+		f->names++;
+	}
+	return place;
+}
+
+static uint32_t
+hour_of(const struct forecast *f, int64_t not_before, int64_t not_after)
 {
 	int64_t renewal = not_before + (not_after - not_before) / 3 * 2;
 
-	f->live++;
-	if (issued > f->now - MONTH)
-		f->month++;
 	if (renewal < f->now)
-		f->late++;
-	else if (renewal < f->until)
-		f->hour[(renewal - f->now) / HOUR]++;
+		return LATE;
+	return renewal < f->until ? (uint32_t)((renewal - f->now) / HOUR)
+	                          : NEVER;
 }
+
+static void
+count(struct forecast *f, uint32_t hour, int more)
+{
+	if (hour == LATE)
+		f->late += more;
+	else if (hour != NEVER)
+		f->hour[hour] += (uint32_t)more;
+}
+
+void
+forecast_cert(struct forecast *f, const uint8_t name[SHA256_LEN],
+    int64_t not_before, int64_t not_after)
+{
+	struct forecast_name *its = name_of(f, name);
+
+	f->live++;
+	count(f, its->hour, -1);
+	its->hour = hour_of(f, not_before, not_after);
+	count(f, its->hour, 1);
+}
+
+/* ---- what is told ----------------------------------------------------------- */
 
 static int
 sooner(const void *a, const void *b)
@@ -92,6 +164,33 @@ forecast_renewals(const struct forecast *f)
 	for (size_t i = 0; i < f->hours; i++)
 		sum += f->hour[i];
 	return sum;
+}
+
+/* Who comes then is told to come later: nothing is lost but time. */
+void
+forecast_strain(struct forecast *f, double rate)
+{
+	int64_t begin;
+	uint32_t peak = forecast_peak(f, &begin);
+
+	if (rate > 0 && peak > rate * (double)HOUR)
+		forecast_add(f, begin, "peak", true,
+		    str_fmt("%u renewals in an hour, and the token signs %.0f: "
+			    "they take %.1f hours",
+			peak, rate * (double)HOUR, peak / rate / (double)HOUR));
+}
+
+double
+forecast_per_day(const int64_t *day, size_t n, int64_t begin, int64_t now)
+{
+	int64_t sum = 0, since = now - DAY;
+
+	for (size_t i = n; i > 0; i--) {
+		sum += day[i - 1];
+		if (day[i - 1] > 0 && begin + (int64_t)(i - 1) * DAY < since)
+			since = begin + (int64_t)(i - 1) * DAY;
+	}
+	return (double)sum * (double)DAY / (double)(now - since);
 }
 
 int64_t

@@ -35,6 +35,16 @@ admin crl >/dev/null
 is "a revocation list" "$(of '.ends[0] | "\(.kind) \(.alarm)"')" "crl false"
 is "past its end" "$(faketime -f +8d "$BUILDDIR/bin/microca" -c "$CONF" \
 	forecast --json | jq -r '.ends[0] | "\(.kind) \(.alarm)"')" "crl true"
+list=$(find "$T/public/crl" -name '*.crl')
+mv "$list" "$T/away"
+is "gone, though it is wanted" "$(of '.ends[0] | "\(.kind) \(.alarm)"')" \
+	"crl true"
+mv "$T/away" "$list"
+admin ocsp >/dev/null
+is "the responder" "$(of '.ends[] | select(.kind == "responder") | .alarm')" false
+is "nobody looks after the key past its end" "$(faketime -f +3000d \
+	"$BUILDDIR/bin/microca" -c "$CONF" forecast --json |
+	jq -r '.ends[].kind' | sort -u | tr '\n' ' ')" "issuer "
 mv "$T/issuer.key" "$T/issuer.away"
 is "without the token" "$(of .token_reason)" token-absent
 mv "$T/issuer.away" "$T/issuer.key"
