@@ -212,6 +212,9 @@ inventory(struct site *site)
 		return;
 	port_begin(site, &port);
 	place(site, &port, NULL, "^/(inventory|api/v1)/", "inventory");
+	/* What people type: the program leads them on. */
+	place(site, &port, "/", NULL, "inventory");
+	place(site, &port, "/inventory", NULL, "inventory");
 	place(site, &port, "/metrics", NULL, "metrics");
 	port_end(site, &port);
 }

@@ -162,10 +162,16 @@ who_take(struct ask *ask, const struct front *f, struct fail *why)
 
 /* ---- what ---------------------------------------------------------------- */
 
+/* From where the path is from: not every web server's configuration sets
+ * QUERY_STRING as well. */
 static int
 query_take(struct ask *ask, struct fail *why)
 {
-	const char *text = env_find(ask->edge->env, "QUERY_STRING", NULL);
+	char *const *env = ask->edge->env;
+	const char *uri = env_find(env, "REQUEST_URI", NULL);
+	const char *mark = uri != NULL ? strchr(uri, '?') : NULL;
+	const char *text =
+	    mark != NULL ? mark + 1 : env_find(env, "QUERY_STRING", NULL);
 
 	if (text != NULL && strlen(text) > FRONT_QUERY)
 		return fail(why, FAIL_MALFORMED, "query",

@@ -36,6 +36,17 @@ pages_view(const struct ask *ask)
 	};
 }
 
+/* What people type into a browser. */
+static int
+lead_on(struct ask *ask, struct sheet *sheet, struct fail *why)
+{
+	(void)ask;
+	(void)why;
+	sheet->status = 303;
+	sheet->location = str_dup("/inventory/");
+	return 0;
+}
+
 /* ---- files --------------------------------------------------------------- */
 
 static int
@@ -148,6 +159,8 @@ list(struct ask *ask, struct sheet *sheet, struct fail *why)
 
 /* Which comes first counts: names of files are segments, too. */
 const struct front_route pages_routes[] = {
+    {"GET", "/", lead_on},
+    {"GET", "/inventory", lead_on},
     {"GET", "/inventory/", pages_home},
     {"GET", "/inventory/certificates", list},
     {"GET", "/inventory/certificates.csv", api_export_csv},

@@ -73,6 +73,11 @@ is "… and hears the same" "$(grep -c '^microca_build_info' "$T/body")" 1
 is "… but not for another" "$(plain /metrics \
 	-H 'X-Forwarded-For: 192.0.2.7')" 403
 
-is "what else is asked for on this port is not there" \
-	"$(look operator ../../etc/passwd --path-as-is)" 400
+for path in ../../ ../../inventory; do
+	is "what people type leads on: ${path#../..}" "$(look operator $path) \
+$(head_of Location)" "303 /inventory/"
+done
+# Each web server in its own way.
+like "what else is asked for on this port is not there" \
+	"$(look operator ../../etc/passwd --path-as-is)" '^40[04]$'
 done_testing

@@ -67,6 +67,11 @@ found() { # found QUERY: the names
 is "by a part of the subject" "$(found subject=PUMP-3)" CN=pump-3
 is "by a pattern" "$(found 'subject=*p-%3F')" \
 	"CN=pump-5 CN=pump-4 CN=pump-3 CN=pump-2 CN=pump-1"
+is "… when the web server sets no QUERY_STRING" "$(look bob \
+	"$C?subject=PUMP-3" QUERY_STRING=) $(jq -r \
+	'[.certificates[].subject] | join(" ")' "$T/body")" "200 CN=pump-3"
+is "… or sets nothing else" "$(look bob $C QUERY_STRING=subject=PUMP-3) \
+$(jq -r '[.certificates[].subject] | join(" ")' "$T/body")" "200 CN=pump-3"
 is "by fingerprint" "$(found "fingerprint=$(echo "$one" | cut -c1-9)")" \
 	CN=pump-1
 serial=$(sql "SELECT serial FROM certificate WHERE subject = 'CN=pump-2'")
@@ -210,6 +215,10 @@ for name in style.css script.js icon.svg; do
 		"$(sha256sum <"$SRCDIR/lib/page/$name")"
 	is "… not sent twice" "$(look bob "$P/$name" \
 		"HTTP_IF_NONE_MATCH=$(header ETag)")" 304
+done
+for path in / /inventory; do
+	is "what people type leads on: $path" "$(look bob $path) \
+$(header Location)" "303 /inventory/"
 done
 is "no other file" "$(look bob $P/passwd)" 404
 is "nobody gets a page that says so" "$(look eve $P/) $(header Content-Type) \
