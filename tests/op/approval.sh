@@ -173,8 +173,16 @@ is "and back" "$(ask maker-ra sw)" 202
 admin approve --yes "$(sha sw)" >/dev/null
 is "… approved once more" "$(ask maker-ra sw)" 200
 swap late
+repeats() { # the sum of repeated answers
+	cgi metrics REQUEST_METHOD=GET REQUEST_URI=/metrics \
+		REMOTE_ADDR=127.0.0.1 </dev/null >/dev/null
+	sed -n 's/^microca_repeated_total{program="simpleenroll".*} //p' \
+		"$T/body" | awk '{ n += $1 } END { print n + 0 }'
+}
+before=$(repeats)
 is "what is issued may be fetched again, whatever is made by now" \
 	"$(ask maker-ra sw)" 200
+is "… which is counted as a repeat" "$(($(repeats) - before))" 1
 swap device
 
 # ---- renewals

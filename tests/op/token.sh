@@ -67,6 +67,12 @@ health() {
 }
 health_says() { health | grep -q -e "$1"; }
 cacerts() { send_get plain cacerts; }
+counted() { # counted NAME LABELS: the metric's value
+	cgi metrics REQUEST_METHOD=GET REQUEST_URI=/metrics \
+		REMOTE_ADDR=127.0.0.1 </dev/null >/dev/null
+	awk -v s="microca_$1{program=\"simpleenroll\",$2}" \
+		'index($0, s) == 1 { n = $2 } END { print n + 0 }' "$T/body"
+}
 key_is() { # key_is LABEL: the configuration names it now
 	conf_write "pkcs11:token=op-test;object=$1"
 }
@@ -105,6 +111,10 @@ is "and stays out" "$(ask pulled)" "503 token-absent later"
 is "cacerts goes on" "$(cacerts)" "0 200 "
 faults
 becomes "it is put back" pulled 200
+like "the token's errors were counted" \
+	"$(counted token_errors_total 'reason="token-absent"')" '^[1-9]'
+like "… and what was refused for them" \
+	"$(counted refused_total 'reason="token-absent"')" '^[2-9]$|^[1-9][0-9]'
 whole "pulled out"
 
 # ---- H09: sessions are lost
@@ -114,6 +124,9 @@ for n in 1 2 3; do
 done
 faults
 whole "lost sessions"
+
+like "a failure that a second try mends is counted" \
+	"$(counted token_errors_total 'reason="token-session"')" '^[1-9]'
 
 # ---- H08: signatures are wrong
 faults flip
@@ -236,6 +249,8 @@ ok "no new one is made" test ! -e "$T/state"
 mv "$T/state.away" "$T/state"
 becomes "it is put back" folder 200
 whole "database gone and back"
+like "the database's errors were counted" \
+	"$(counted store_errors_total 'reason="db-write"')" '^[1-9]'
 stop TERM
 
 no_start() { # no_start TITLE REASON STATUS
