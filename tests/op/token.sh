@@ -166,7 +166,7 @@ is "nobody has two certificates" \
 	"$(sort -u "$T/given" | cut -d' ' -f2 | grep slow | uniq -d)" ""
 whole "a slow token"
 faults
-becomes "it is fast again" slow20 200
+becomes "it is fast again" slow-not 200
 whole "fast again"
 
 # ---- H05, H06: the key is not there, is two, is another
