@@ -337,6 +337,15 @@ like "which says that there was more" "$(cat "$T/err")" 'list is newer'
 is "then by a word" "$(run restore --accept-loss "$FIRST")" 0
 is "the audit is unbroken" "$(verified)" 0
 is "what the list told stays revoked" "$(status_of "$three")" "1 5"
+is "a backup once more" "$(run backup "$T/fourth.tar")" 0
+ok "a signed head of what came after" admin audit head
+rm "$T/state/microca.db"
+is "a head that tells of more is a word, too" "$(run restore "$T/fourth.tar")" 4
+like "it says how much" "$(cat "$T/err")" \
+	'at least 1 records, as a signed head tells'
+is "with a word it goes" "$(run restore --accept-loss "$T/fourth.tar")" 0
+is "the audit is unbroken" "$(verified)" 0
+ok "heads go on" admin audit head
 admin crl --force >/dev/null
 is "all of it" "$(on_list "$five")$(on_list "$three")$(on_list \
 	"$four")$(on_list "$two")" 1111
