@@ -271,6 +271,25 @@ hub_put g00001 '"status":"enabled","authentication":{"type":"selfSigned"},
 is "there as ours, and not in the store" "$(admin cloud reconcile --json |
 	jq -r '.differences[] | .device + " " + .difference')" "g00001 unknown"
 
+# ---- a backup that is put back ---------------------------------------------------
+ok "a backup" admin backup "$T/it.tar"
+fill issue r 1 1
+is "told since" "$(upload)" 0
+ok "restored" admin restore --accept-loss "$T/it.tar"
+standing() { admin cloud status --json | jq -r 'has("restored")'; }
+admin cloud status >"$T/out"
+is "it is to be compared" "$? $(standing)" "8 true"
+like "… and that is said" "$(cat "$T/out")" '^restored:'
+is "a run takes nothing back" "$(upload)" 0
+is "reconcile lists what is lost" "$(admin cloud reconcile --json |
+	jq -r '.differences[] | .device + " " + .difference' | xargs)" \
+	"g00001 unknown r00001 unknown"
+is "… which leaves it as it is" "$(standing)" true
+admin cloud reconcile --repair >/dev/null
+is "once seen to, it is compared" "$(standing)" false
+is "… and recorded" "$(sql "SELECT count(*) FROM audit
+	WHERE event = 'reconcile'")" 1
+
 # ---- no disk ------------------------------------------------------------------
 fill issue h 1 20
 timeout 60 sh -c 'trap "" XFSZ; ulimit -f 0; exec "$@"' sh \
