@@ -2,8 +2,9 @@
  * gauges - how this CA stands, as Prometheus' text: health, ends of
  * certificates and lists, audit, uploads, disk, requests that wait.
  *
- * Costs the same however many certificates there are.  What the database does
- * not tell, since it is not well, is left out.
+ * Costs the same however many certificates there are; what waits is counted
+ * along an index of just that.  What the database does not tell, since it is not
+ * well, is left out.
  */
 #ifndef MICROCA_GAUGES_H
 #define MICROCA_GAUGES_H
