@@ -232,4 +232,14 @@ echo "# grew by $grew KiB"
 ok "memory does not grow with an export" test "$grew" -lt 4096
 stop TERM
 is "stops cleanly" "$rc" 0
+start inventory
+like "the first page after a start" "$(fast "$P/")" "^0 200"
+ok "… has the counts, or says that they are being made" \
+	grep -qE 'They are being counted|Counted ' "$BODY"
+counted() {
+	fast "$P/" >/dev/null
+	grep -q 'Counted ' "$BODY"
+}
+ok "… which are there soon" wait_for 30 counted
+stop TERM
 done_testing
