@@ -224,6 +224,26 @@ is "… and good" "$(verify | cut -d' ' -f1) $(sed -n '3s/ heads.*//p' "$T/out")
 is "no second gap" "$(admin audit gap)" "no head tells of more than is here"
 rm "$T"/state/heads/local.*
 
+# ---- while others write
+{
+	for n in 1 2 3 4 5 6 7 8; do
+		made "load$n" && admin revoke -r certificateHold \
+			"$(serial_of "load$n")" &&
+			admin release "$(serial_of "load$n")"
+	done >"$T/load.log" 2>&1
+	touch "$T/enough"
+} &
+load=$! turns=0
+while [ ! -e "$T/enough" ]; do
+	turns=$((turns + 1))
+	admin audit head >"$T/out" 2>&1 || echo "head: $(cat "$T/out")"
+	admin audit verify >"$T/out" 2>&1 || echo "verify: $(cat "$T/out")"
+done >"$T/wrong"
+wait "$load"
+is "signed and verified while certificates are issued and held" \
+	"$(cat "$T/wrong") $(grep -c ^released "$T/load.log")" " 8"
+ok "… more than once" test "$turns" -gt 1
+
 # ---- names of all kinds
 sed -i 's/from = "required"; pattern = "[^"]*"/from = "required"/' \
 	"$T/profiles.conf"
