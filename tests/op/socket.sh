@@ -226,6 +226,25 @@ ok "a new chain is served" wait_for 5 short
 stop INT
 is "SIGINT ends it too" $rc 0
 
+# ---- systemd's own way to hand over a listening socket: descriptor 0
+if command -v systemd-socket-activate >/dev/null; then
+	rm -f "$T/csrattrs.sock" "$T/csrattrs.log"
+	(umask 0117 && exec systemd-socket-activate -E ASAN_OPTIONS --inetd \
+		-l "$T/csrattrs.sock" "$BIN/csrattrs" -c "$CONF" \
+		>"$T/csrattrs.log" 2>&1) &
+	pid=$!
+	started="$started $pid"
+	wait_for 20 test -S "$T/csrattrs.sock"
+	like "nothing runs yet" "$(cat "/proc/$pid/comm")" '^systemd-socket'
+	is "socket activation: the first request starts the program" \
+		"$(send_get plain csrattrs)" "0 200 "
+	is "and is answered by it" "$(cat "/proc/$pid/comm")" csrattrs
+	stop
+	is "which stops like any" "$rc" 0
+else
+	skip "socket activation" "systemd-socket-activate is not installed"
+fi
+
 # ---- the socket outlives the program
 cat >"$T/again" <<END
 #!/bin/sh
