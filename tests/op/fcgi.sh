@@ -29,7 +29,12 @@ stop() {
 send() {
 	send_mode=$1 send_sock=$T/$2.sock
 	shift 2
-	"$CLIENT" -w 8 -m "$send_mode" "$send_sock" "$@" REMOTE_ADDR=192.0.2.7 \
+	# Twice would be nobody's.
+	case " $*" in
+	*" REMOTE_ADDR="*) ;;
+	*) set -- "$@" REMOTE_ADDR=192.0.2.7 ;;
+	esac
+	"$CLIENT" -w 8 -m "$send_mode" "$send_sock" "$@" \
 		>"$ANSWER" 2>"$T/client.log"
 	send_rc=$?
 	sed '1,/^\r*$/d' "$ANSWER" >"$BODY"
