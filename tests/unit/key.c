@@ -906,8 +906,8 @@ sixteen_threads_sign_while_sessions_are_lost(void **st)
 	faults("");
 	assert_int_equal(crowd.done, 16 * 50);
 	assert_true(n >= 20);
-	/* Of sixteen that a loss hits, hardly one is told to come again. */
-	assert_true(crowd.refused <= n);
+	/* Of sixteen that a loss hits, one or two are told to come again. */
+	assert_true(crowd.refused <= 2 * n);
 	key_free(crowd.key);
 }
 
