@@ -6,7 +6,7 @@ set -u
 SRCDIR=${SRCDIR:-$(cd "$(dirname "$0")/../.." && pwd)}
 BUILDDIR=${BUILDDIR:-$SRCDIR/build}
 FUZZDIR=${FUZZDIR:-}
-SECONDS_EACH=${FUZZ_SECONDS:-3}
+SECONDS_EACH=${FUZZ_SECONDS:-2}
 T=$(mktemp -d "${TMPDIR:-/tmp}/microca-fuzz.XXXXXX")
 trap 'rm -rf "$T"' EXIT
 export ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}allocator_may_return_null=1"
