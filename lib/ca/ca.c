@@ -2,6 +2,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/file.h"
 #include "lib/base/log.h"
@@ -239,6 +241,21 @@ ca_attempts(struct attempts **attempts, struct ca *ca, struct fail *why)
 	return fail_retry(why, RETRY_SECONDS);
 }
 
+/* Who started this?  A web server's user has neither PIN nor database, and
+ * whatever it lacks first would be a worse reason. */
+static int
+owner_ok(const struct settings *s, unsigned need, struct fail *why)
+{
+	struct stat st;
+
+	if (need == 0 || stat(s->state, &st) != 0 || st.st_uid == geteuid())
+		return 0;
+	return fail(why, FAIL_CONFIG, "owner",
+	    "the state folder %s is another user's: start this program as that "
+	    "one, not by the web server",
+	    s->state);
+}
+
 int
 ca_open(struct ca **ca, const char *conf, unsigned need, struct ca *old,
     struct fail *why)
@@ -249,6 +266,7 @@ ca_open(struct ca **ca, const char *conf, unsigned need, struct ca *old,
 	c->need = need;
 	(void)pthread_mutex_init(&c->lock, NULL);
 	if (settings_read(&c->settings, conf, why) != 0 ||
+	    owner_ok(c->settings, need, why) != 0 ||
 	    open_all(c, old, why) != 0) {
 		ca_drop(c);
 		return -1;

@@ -65,7 +65,8 @@ struct ca {
  * is somewhere else now moves for the old struct ca too, once all else is
  * ready.  The keys of all generations are opened here, so that the switch from
  * one to the next costs nothing.  Fails: FAIL_CONFIG, "profile" among them (of
- * an endpoint, under the active or a staged issuer); FAIL_BUSY (store).
+ * an endpoint, under the active or a staged issuer) and "owner" (the state
+ * folder is another user's, and `need` is not 0); FAIL_BUSY (store).
  */
 MUST_CHECK int ca_open(struct ca **ca, const char *conf, unsigned need,
     struct ca *old, struct fail *why);

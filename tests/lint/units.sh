@@ -6,7 +6,9 @@
 need shellcheck
 need systemd-analyze
 
-ok etc/microca-reload shellcheck etc/microca-reload
+for script in etc/microca-reload etc/init.d/microca-fcgi; do
+	ok "$script" shellcheck "$script"
+done
 
 # ---- what systemd says, of the units as they would lie in a system
 root=$(mktemp -d)
