@@ -262,7 +262,7 @@ attend_cgi(struct attendant *a, struct fail *why)
 		log_settings(a->name, o->desk->edges);
 		cgi_edge(&e);
 		handle(a, o->desk, &e);
-		bytes_free(&e.path);
+		cgi_end(&e);
 		rc = 0;
 	}
 	office_drop(o);

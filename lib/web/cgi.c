@@ -6,6 +6,11 @@
 #include <unistd.h>
 
 #include "lib/base/when.h"
+#include "lib/wire/request.h"
+
+/* What is left of a request when it was answered. */
+#define CGI_DRAIN_MAX (1024 * 1024)
+#define CGI_DRAIN_WAIT 2 /* s */
 
 static ssize_t
 cgi_read(struct edge *e, void *buf, size_t size, double until)
@@ -44,6 +49,24 @@ cgi_write(struct edge *e, struct span answer)
 		}
 	}
 	return 0;
+}
+
+void
+cgi_end(struct edge *e)
+{
+	const char *length = env_find(e->env, "CONTENT_LENGTH", NULL);
+	bool body = env_find(e->env, "HTTP_TRANSFER_ENCODING", NULL) != NULL ||
+	            (length != NULL && strcmp(length, "0") != 0);
+	double until = when_clock() + CGI_DRAIN_WAIT;
+	char part[4096];
+	size_t got = 0;
+	ssize_t n;
+
+	/* Without a body the stream may stay open for ever. */
+	while (body && got < CGI_DRAIN_MAX &&
+	       (n = e->read(e, part, sizeof(part), until)) > 0)
+		got += (size_t)n;
+	bytes_free(&e->path);
 }
 
 void

@@ -334,7 +334,7 @@ serve_cgi(const struct operation *op, const char *conf, struct fail *why)
 		meter_time(METER_REQUEST, when_clock() - begun);
 	}
 	live_drop(live);
-	bytes_free(&e.path);
+	cgi_end(&e);
 	return rc;
 }
 
