@@ -68,6 +68,10 @@ socket_ok(struct fail *why)
 		    "the socket has no name in the file system, so nothing "
 		    "says who may connect");
 	if (stat(path, &st) != 0) {
+		/* A folder that keeps us out keeps everybody out: mod_fcgid
+		 * makes such a one. */
+		if (errno == EACCES)
+			return 0;
 		fail(why, FAIL_CONFIG, "socket",
 		    "cannot see who may write to the socket %s", path);
 		return fail_errno(why, "stat");
