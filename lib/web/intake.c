@@ -98,6 +98,17 @@ path_take(struct request *rq, const struct operation *op,
 	return endpoint_of(rq, op, settings, label, e->env, why);
 }
 
+/* nginx and Caddy take the first of two headers for CONTENT_TYPE, and hand all
+ * of them over as HTTP_CONTENT_TYPE. */
+static bool
+typed_twice(const char *type, char *const *env)
+{
+	bool twice = false;
+	const char *all = env_find(env, "HTTP_CONTENT_TYPE", &twice);
+
+	return twice || (all != NULL && !media_type_is(all, type));
+}
+
 /* Is `method` one of "GET, HEAD"? */
 static bool
 method_ok(const char *allow, const char *method)
@@ -184,11 +195,13 @@ credentials_take(struct request *rq, char *const *env, struct fail *why)
 }
 
 static int
-type_take(struct request *rq, const struct operation *op, struct fail *why)
+type_take(struct request *rq, const struct operation *op, char *const *env,
+    struct fail *why)
 {
 	/* RFC 7030, 3.2.4: the type names the EST message. */
 	if (rq->content_type == NULL ||
-	    !media_type_is(rq->content_type, op->request_type))
+	    !media_type_is(rq->content_type, op->request_type) ||
+	    typed_twice(op->request_type, env))
 		return fail(why, FAIL_TYPE, "type",
 		    "RFC 7030, 3.2.4: want Content-Type: %s", op->request_type);
 	/* RFC 9110, 8.4: nothing is unpacked here. */
@@ -221,7 +234,7 @@ body_take(struct request *rq, const struct operation *op,
 {
 	if (op->request_type == NULL || strcmp(rq->method, "POST") != 0)
 		return 0;
-	if (type_take(rq, op, why) != 0 ||
+	if (type_take(rq, op, e->env, why) != 0 ||
 	    request_length(&rq->content_length, e->env, why) != 0 ||
 	    shown_body(&rq->body, e, rq->content_length, BODY_MAX,
 		settings->body_wait, why) != 0)
