@@ -6,8 +6,10 @@
  */
 #include "bin/httpd.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "bin/microca.h"
 #include "lib/base/file.h"
@@ -101,6 +103,12 @@ httpd_binds(const struct settings *s, const struct httpd_server *server)
 			wants(&e[i], BINDING_EXPORTER)))
 			return true;
 	return false;
+}
+
+const char *
+httpd_scope(const struct httpd_port *port)
+{
+	return port->endpoint != NULL ? port->endpoint : "all";
 }
 
 /* ---- what is where --------------------------------------------------------- */
@@ -220,23 +228,144 @@ inventory(struct site *site)
 }
 
 static void
+ports(struct site *site)
+{
+	const struct endpoint *e = site->settings->endpoints.item;
+
+	plain(site);
+	for (size_t i = 0; i < site->settings->endpoints.n; i++)
+		endpoint(site, &e[i]);
+	inventory(site);
+}
+
+static void
 write_all(struct bytes *out, const struct settings *s,
     const struct httpd_server *server)
 {
 	struct site site = {out, s, server};
-	const struct endpoint *e = s->endpoints.item;
 
 	bytes_addf(out,
 	    "# %s for microca, printed by: microca httpd %s\n"
 	    "# Print it anew when an endpoint changes.\n",
 	    server->title, server->name);
 	server->begin(out, s);
-	plain(&site);
-	for (size_t i = 0; i < s->endpoints.n; i++)
-		endpoint(&site, &e[i]);
-	inventory(&site);
+	ports(&site);
 	if (server->end != NULL)
 		server->end(out, s);
+}
+
+/* ---- what suexec starts ------------------------------------------------------ */
+
+static void
+port_pass(
+    struct bytes *out, const struct settings *s, const struct httpd_port *port)
+{
+	(void)out;
+	(void)s;
+	(void)port;
+}
+
+/* "ENDPOINT/PROGRAM", a line each. */
+static void
+place_name(struct bytes *out, const struct settings *s,
+    const struct httpd_port *port, const struct httpd_place *place)
+{
+	(void)s;
+	bytes_addf(out, "%s/%s\n", httpd_scope(port), place->program);
+}
+
+/* In single quotes, for sh(1). */
+static void
+shell_word(struct bytes *out, const char *text)
+{
+	bytes_addc(out, '\'');
+	for (; *text != '\0'; text++)
+		if (*text == '\'')
+			bytes_adds(out, "'\\''");
+		else
+			bytes_addc(out, *text);
+	bytes_addc(out, '\'');
+}
+
+/* suexec hands neither arguments nor MICROCA_ variables on. */
+static void
+wrapper_text(struct bytes *out, const struct settings *s, const char *folder,
+    const char *scope, const char *program)
+{
+	char *path = file_path(folder, program);
+
+	bytes_adds(out, "#!/bin/sh\n# Made by: microca httpd --wrappers\n");
+	if (scope != NULL)
+		bytes_adds(out, "export MICROCA_FRONTEND=apache\n");
+	if (scope != NULL && settings_endpoint(s, scope) != NULL)
+		bytes_addf(out, "export MICROCA_ENDPOINT=%s\n", scope);
+	bytes_adds(out, "exec ");
+	shell_word(out, path);
+	bytes_adds(out, " -c ");
+	shell_word(out, s->path);
+	bytes_addc(out, '\n');
+	free(path);
+}
+
+static int
+wrapper_folder(const char *path, struct fail *why)
+{
+	mode_t mask = umask(022);
+	int rc = mkdir(path, 0755);
+
+	(void)umask(mask);
+	if (rc == 0 || errno == EEXIST)
+		return 0;
+	fail(why, FAIL_CONFIG, "folder",
+	    "cannot make %s: its parent has to belong to the programs' user",
+	    path);
+	return fail_errno(why, "mkdir");
+}
+
+static int
+wrapper_write(const struct settings *s, bool scoped, const char *folder,
+    const char *scope, const char *program, struct fail *why)
+{
+	char *dir = scoped ? file_path(s->httpd.wrappers, scope)
+	                   : str_dup(s->httpd.wrappers);
+	char *path = file_path(dir, program);
+	struct bytes text = {0};
+	int rc = -1;
+
+	wrapper_text(&text, s, folder, scoped ? scope : NULL, program);
+	if (wrapper_folder(s->httpd.wrappers, why) == 0 &&
+	    wrapper_folder(dir, why) == 0)
+		rc = file_write(path, span_of(&text), 0755, why);
+	bytes_free(&text);
+	free(path);
+	free(dir);
+	return rc;
+}
+
+static int
+wrappers_write(const struct settings *s, const struct httpd_server *server,
+    const char *folder, struct fail *why)
+{
+	struct httpd_server names = *server;
+	struct bytes list = {0};
+	struct site site = {&list, s, &names};
+	char *scope, *program, *next;
+	int rc = 0;
+
+	names.port = names.port_end = port_pass;
+	names.place = place_name;
+	ports(&site);
+	bytes_addc(&list, '\0');
+	for (scope = (char *)list.data; rc == 0 && *scope != '\0';
+	     scope = next) {
+		program = strchr(scope, '/');
+		next = strchr(scope, '\n');
+		*program++ = *next++ = '\0';
+		rc = wrapper_write(s, server->wrappers == WRAPPERS_SCOPED,
+		    folder, scope, program, why);
+	}
+	bytes_free(&list);
+	return rc;
 }
 
 /* ---- the command ------------------------------------------------------------ */
@@ -260,19 +389,41 @@ server_find(const char *name, struct fail *why)
 	return NULL;
 }
 
+static int
+wrappers_run(struct tool *tool, const struct httpd_server *server,
+    const char *folder, struct fail *why)
+{
+	if (server->wrappers == WRAPPERS_NONE)
+		return fail(why, FAIL_CONFIG, "usage",
+		    "--wrappers: %s starts no programs by suexec",
+		    server->name);
+	if (tool_become_owner(tool, why) != 0)
+		return -1;
+	return wrappers_write(tool->settings, server, folder, why);
+}
+
 int
 httpd_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	const struct httpd_server *server;
+	const char *programs = LIBEXECDIR "/microca";
+	bool wrappers = false;
+	const struct option_spec options[] = {
+	    {"wrappers", 0, OPTION_FLAG, &wrappers, 0, 0, NULL},
+	    {"programs", 0, OPTION_TEXT, &programs, 0, 0, NULL},
+	};
 	struct bytes text = {0};
 	struct output out;
 	int rc = -1;
 
-	if (options_read(NULL, 0, &argc, &argv, why) != 0 ||
+	if (options_read(options, COUNT(options), &argc, &argv, why) != 0 ||
 	    operands_ok(argc, 1, 1, why) != 0 ||
-	    (server = server_find(argv[0], why)) == NULL)
+	    (server = server_find(argv[0], why)) == NULL ||
+	    tool_settings(tool, why) != 0)
 		return -1;
-	if (tool_settings(tool, why) != 0 || output_open(&out, NULL, why) != 0)
+	if (wrappers)
+		return wrappers_run(tool, server, programs, why);
+	if (output_open(&out, NULL, why) != 0)
 		return -1;
 	write_all(&text, tool->settings, server);
 	rc = output_write(&out, span_of(&text), why);

@@ -40,11 +40,15 @@ struct httpd_place {
 	const char *program;
 };
 
+/* Scripts that suexec starts: for each program, or for each endpoint's. */
+enum httpd_wrappers { WRAPPERS_NONE, WRAPPERS_PLAIN, WRAPPERS_SCOPED };
+
 struct httpd_server {
-	const char *name;  /* as `microca httpd` is told */
-	const char *title; /* as people call it */
-	const char *logs;  /* its folder under /var/log */
-	int frontend;      /* enum frontend */
+	const char *name;             /* as `microca httpd` is told */
+	const char *title;            /* as people call it */
+	const char *logs;             /* its folder under /var/log */
+	int frontend;                 /* enum frontend */
+	enum httpd_wrappers wrappers; /* under httpd.wrappers */
 	void (*begin)(struct bytes *out, const struct settings *s);
 	void (*port)(struct bytes *out, const struct settings *s,
 	    const struct httpd_port *port);
@@ -71,6 +75,9 @@ char *httpd_address(const struct settings *s);
 char *httpd_logs(const struct settings *s, const struct httpd_server *server);
 /* Does an endpoint behind this server want a channel binding? */
 bool httpd_binds(const struct settings *s, const struct httpd_server *server);
+/* The folder that a port's programs have to themselves: the endpoint's name,
+ * "all" where there is none. */
+const char *httpd_scope(const struct httpd_port *port);
 /* Is there something in it? */
 bool httpd_given(const char *text);
 

@@ -278,7 +278,10 @@ port_begin(
 		    "  # RFC 6960, A.1: %2F in the path is part of an OCSP "
 		    "request.\n"
 		    "  AllowEncodedSlashes NoDecode\n");
-	bytes_adds(out, "  SetEnv MICROCA_FRONTEND apache\n");
+	/* Since 2.4.59 Apache does not believe a program's Content-Length, which
+	 * clients of EST want (design section 10). */
+	bytes_adds(out, "  SetEnv ap_trust_cgilike_cl 1\n"
+			"  SetEnv MICROCA_FRONTEND apache\n");
 	if (port->endpoint != NULL)
 		bytes_addf(
 		    out, "  SetEnv MICROCA_ENDPOINT %s\n", port->endpoint);
@@ -335,8 +338,7 @@ static void
 cgi_place(struct bytes *out, const struct settings *s,
     const struct httpd_port *port, const struct httpd_place *place)
 {
-	char *file = str_fmt("%s/%s",
-	    port->endpoint != NULL ? port->endpoint : "all", place->program);
+	char *file = str_fmt("%s/%s", httpd_scope(port), place->program);
 
 	bytes_adds(out, "  ScriptAliasMatch ");
 	match(out, place);
@@ -344,16 +346,16 @@ cgi_place(struct bytes *out, const struct settings *s,
 	free(file);
 }
 
-#define SERVER(word, says, b, p)                                               \
+#define SERVER(word, says, b, p, w)                                            \
 	{                                                                      \
 		.name = word, .title = says, .logs = "apache2",                \
 		.frontend = FRONTEND_APACHE, .begin = b, .port = port_begin,   \
-		.place = p, .port_end = port_end,                              \
+		.place = p, .port_end = port_end, .wrappers = w,               \
 	}
 
-const struct httpd_server httpd_apache =
-    SERVER("apache", "Apache with mod_proxy_fcgi", proxy_begin, proxy_place);
-const struct httpd_server httpd_apache_fcgid =
-    SERVER("apache-fcgid", "Apache with mod_fcgid", fcgid_begin, fcgid_place);
-const struct httpd_server httpd_apache_cgi =
-    SERVER("apache-cgi", "Apache with plain CGI", cgi_begin, cgi_place);
+const struct httpd_server httpd_apache = SERVER("apache",
+    "Apache with mod_proxy_fcgi", proxy_begin, proxy_place, WRAPPERS_NONE);
+const struct httpd_server httpd_apache_fcgid = SERVER("apache-fcgid",
+    "Apache with mod_fcgid", fcgid_begin, fcgid_place, WRAPPERS_PLAIN);
+const struct httpd_server httpd_apache_cgi = SERVER("apache-cgi",
+    "Apache with plain CGI", cgi_begin, cgi_place, WRAPPERS_SCOPED);

@@ -14,7 +14,6 @@ globals(struct bytes *out, const struct settings *s)
 			"  # Certificates are this CA's affair, and nothing is "
 			"changed at run time.\n"
 			"  admin off\n"
-			"  persist_config off\n"
 			"  auto_https off\n");
 	if (httpd_given(s->httpd.server_name))
 		bytes_addf(out, "  default_sni %s\n", s->httpd.server_name);
@@ -22,6 +21,9 @@ globals(struct bytes *out, const struct settings *s)
 	    "  servers {\n"
 	    "    # HTTP/1.1 only: EST clients speak nothing else.\n"
 	    "    protocols h1\n"
+	    "    # One site a port, and devices that know an address send no "
+	    "name in TLS.\n"
+	    "    strict_sni_host insecure_off\n"
 	    "    max_header_size %d\n"
 	    "    timeouts {\n"
 	    "      read_header %ds\n"
@@ -71,20 +73,19 @@ begin(struct bytes *out, const struct settings *s)
 
 /* Asked for, never demanded: RFC 7030, 3.3.2 leaves the refusal to us, and
  * cacerts is for everybody (RFC 7030, 4.1.1).  With "verify_if_given" a
- * stranger's would end the handshake. */
+ * stranger's would end the handshake.  No CA is named to the client: of a file
+ * with several Caddy would name the first alone, and clients that go by the
+ * names would show nothing. */
 static void
 tls(struct bytes *out, const struct settings *s, const struct httpd_port *port)
 {
 	httpd_path(out, "  tls ", s->public_folder, "server.pem", " ");
 	httpd_path(out, "", s->public_folder, "server.key", " {\n");
 	bytes_adds(out, "    protocols tls1.2 tls1.3\n");
-	if (port->bundle != NULL) {
+	if (port->bundle != NULL)
 		bytes_adds(out, "    client_auth {\n"
 				"      mode request\n"
-				"      trusted_ca_cert_file ");
-		httpd_quote(out, port->bundle);
-		bytes_adds(out, "\n    }\n");
-	}
+				"    }\n");
 	bytes_adds(out, "  }\n");
 }
 

@@ -65,6 +65,8 @@ limits(struct bytes *out)
 	    "server.max-write-idle = %d\n"
 	    "server.max-keep-alive-idle = %d\n"
 	    "server.max-keep-alive-requests = %d\n"
+	    "# Whole answers only: no Range.\n"
+	    "server.range-requests = \"disable\"\n"
 	    "# The whole body first: a slow client never holds a program.\n"
 	    "server.stream-request-body = 0\n",
 	    HTTPD_CONNECTIONS, HTTPD_DESCRIPTORS, HTTPD_CONNECTIONS,

@@ -130,6 +130,7 @@ parameters(struct bytes *out, const struct httpd_port *port)
 	static const char *const same[][2] = {
 	    {"REQUEST_METHOD", "$request_method"},
 	    {"REQUEST_URI", "$request_uri"},
+	    {"QUERY_STRING", "$query_string"},
 	    {"CONTENT_TYPE", "$content_type"},
 	    {"CONTENT_LENGTH", "$content_length"},
 	    {"REMOTE_ADDR", "$remote_addr"},

@@ -115,7 +115,9 @@ static const struct command commands[] = {
 	"what breaks when, unless somebody does something"},
     {"import-appviewx", import_run, "[-o FOLDER] CONFIG APICONFIG",
 	"make our configuration from that of AppViewX's EST Micro CA"},
-    {"httpd", httpd_run, "(lighttpd | nginx)",
+    {"httpd", httpd_run,
+	"[--wrappers [--programs FOLDER]] (lighttpd | nginx | apache |\n"
+	"           apache-fcgid | apache-cgi | caddy)",
 	"print the web server's configuration"},
 };
 
