@@ -23,7 +23,7 @@ quick() {
 }
 
 demo_stop() {
-	quick stop >/dev/null 2>&1
+	quick clean >/dev/null 2>&1
 	rm -rf "$T"
 }
 
@@ -140,6 +140,17 @@ post() { # post OFFSET OPERATION BODY-FILE [curl arguments]
 		--data-binary "@$body" "$@"
 }
 
+# at OFFSET PATH [curl arguments]: as est does, any path
+at() {
+	local offset=$1 path=$2
+	shift 2
+	: >"$T/head"
+	: >"$T/body"
+	curl -sS --max-time 20 --path-as-is --cacert "$DEMO/root.pem" \
+		-D "$T/head" -o "$T/body" -w '%{http_code}' "$@" \
+		"https://localhost:$((PORT + offset))$path"
+}
+
 plain() { # plain PATH [curl arguments]: without TLS, as est does
 	local path=$1
 	shift
@@ -182,6 +193,27 @@ enrol() {
 }
 
 reason() { sed 's/:.*//' "$T/body"; }
-head_of() { tr -d '\r' <"$T/head" | sed -n "s/^$1: //p"; }
+head_of() { tr -d '\r' <"$T/head" | sed -n "s/^$1: //Ip"; }
 admin() { "$BUILDDIR/bin/microca" -c "$DEMO/etc/microca.conf" "$@"; }
 issued() { admin list --format csv | tail -n +2 | wc -l; }
+
+# ---- what no client sends ----------------------------------------------------
+# Said in one line of plain text, about the request alone.
+quiet() { # quiet NAME: the last answer of a program of ours
+	is "$1: one line, nothing of the box in it" "$(wc -l <"$T/body") $(grep \
+		-cE "$T|$SRCDIR|/var/|\.c:|sqlite|pkcs11|SoftHSM" "$T/body")" "1 0"
+}
+
+# raw FILE [s]: octets sent over TLS as they are; the answers in $T/raw
+raw() {
+	timeout "${2:-8}" openssl s_client -quiet -connect "localhost:$PORT" \
+		-servername localhost -CAfile "$DEMO/root.pem" \
+		-cert "$DEMO/manufacturer.pem" -key "$DEMO/manufacturer.key" \
+		<"$1" >"$T/raw" 2>/dev/null
+	tr -d '\r' <"$T/raw" | sed -n 's,^HTTP/1\.[01] \([0-9]*\).*,\1,p' |
+		tr '\n' ' ' | sed 's/ $//'
+}
+request() { # request LINE [HEADER...]: the head of one
+	printf '%s\r\n' "$@"
+	printf 'Host: localhost\r\n\r\n'
+}

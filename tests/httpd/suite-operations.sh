@@ -1,8 +1,7 @@
-#!/usr/bin/env bash
-# Every operation at every endpoint through a web server, by curl and openssl.
+# shellcheck shell=bash
+# Part of suite.sh: every operation at every endpoint, by curl and openssl.
 # shellcheck source=tests/httpd/lib.sh
-. "$(dirname "$0")/lib.sh"
-demo_start
+[ -n "${DEMO:-}" ] || . "$(dirname "$0")/lib.sh"
 
 # ---- cacerts (RFC 7030, 4.1)
 for offset in 0 1 2; do
@@ -11,6 +10,7 @@ for offset in 0 1 2; do
 done
 is "cacerts: type" "$(head_of Content-Type)" "application/pkcs7-mime"
 is "cacerts: encoding" "$(head_of Content-Transfer-Encoding)" base64
+is "cacerts: length" "$(head_of Content-Length)" "$(wc -c <"$T/body")"
 certs >"$T/chain.pem"
 is "cacerts: intermediate and root" \
 	"$(grep -c BEGIN "$T/chain.pem")" 2
@@ -35,6 +35,7 @@ is "simpleenroll by the manufacturer" \
 	"$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}")" 200
 is "simpleenroll: type" "$(head_of Content-Type)" \
 	"application/pkcs7-mime; smime-type=certs-only"
+is "simpleenroll: length" "$(head_of Content-Length)" "$(wc -c <"$T/body")"
 certs >"$T/answer.pem"
 is "simpleenroll: the leaf alone" "$(grep -c BEGIN "$T/answer.pem")" 1
 openssl x509 -in "$T/answer.pem" -out "$T/dev1.pem"
@@ -55,7 +56,6 @@ post 0 simpleenroll "$T/line.b64" "${maker[@]}" >/dev/null
 is "an unwrapped request, an unwrapped answer" "$(wc -l <"$T/body")" 1
 is "a chunked request" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" \
 	-H 'Transfer-Encoding: chunked')" 200
-is "HTTP/2" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" --http2)" 200
 is "TLS 1.2" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" \
 	--tls-max 1.2)" 200
 is "Expect: 100-continue" "$(post 0 simpleenroll "$T/dev1.b64" "${maker[@]}" \
@@ -131,34 +131,29 @@ admin revoke "$(openssl x509 -in "$T/new.pem" -noout -serial |
 is "a revoked certificate renews nothing, at once" \
 	"$(post 0 simplereenroll "$T/again.b64" "${new[@]}")" 403
 is "… says so" "$(reason)" client-revoked
-is "nothing was issued to any of them" "$(issued)" "$before"
 
-# ---- wire
-is "POST cacerts" "$(est 0 cacerts -X POST -d x)" 405
-is "… Allow" "$(head_of Allow)" "GET, HEAD"
-is "GET simpleenroll" "$(est 0 simpleenroll "${maker[@]}")" 405
-is "… Allow" "$(head_of Allow)" POST
-is "text/plain" "$(est 0 simpleenroll "${maker[@]}" \
-	-H 'Content-Type: text/plain' --data-binary "@$T/other.b64")" 415
-for path in nosuch ghost/simpleenroll device device/device/cacerts \
-	cacerts/ cacerts/x CACerts pal sen; do
-	is "404: $path" "$(est 0 "$path" --path-as-is)" 404
-done
-is "404: an encoded slash" "$(est 0 'device%2fcacerts' --path-as-is)" 404
-# Refused by the web server, or by the programs, which see the raw path.
-for path in 'a/../cacerts' 'a%00b/cacerts'; do
-	one_of "400 or 404: $path" "$(est 0 "$path" --path-as-is)" 400 404
-done
-one_of "a query means nothing, or is none" \
-	"$(est 0 'cacerts?x=%00' --path-as-is)" 200 400
-is "a query means nothing" "$(est 0 'cacerts?label=b&x=1')" 200
-head -c 70000 /dev/zero | openssl base64 >"$T/big.b64"
-is "a large body" "$(post 0 simpleenroll "$T/big.b64" "${maker[@]}")" 413
-ok "TLS 1.1 is refused" sh -c \
-	"! openssl s_client -tls1_1 -cipher DEFAULT@SECLEVEL=0 \
-	-connect localhost:$PORT </dev/null 2>/dev/null | grep -q 'Cipher is [A-Z]'"
-ok "/health says ok" sh -c "curl -sS --cacert '$DEMO/root.pem' \
-	https://localhost:$PORT/health | head -n 1 | grep -qx ok"
+# ---- certificates of strangers, and such as have ended: what each front end
+# can do with them is in httpd-examples/README.md
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	-keyout "$T/stranger.key" -out "$T/stranger.pem" -subj /CN=stranger \
+	-days 1 -config <(printf '[req]\ndistinguished_name=dn\n[dn]\n') \
+	2>/dev/null
+csr ended "/CN=Demo Manufacturer RA/O=Demo Manufacturer"
+faketime '2 years ago' openssl x509 -req -inform DER -in "$T/ended.der" \
+	-CA "$DEMO/manufacturer-ca.pem" -CAkey "$DEMO/manufacturer-ca.key" \
+	-set_serial 7 -days 90 -out "$T/ended.pem" 2>/dev/null
+mapfile -t stranger < <(as "$T/stranger")
+mapfile -t ended < <(as "$T/ended")
+is "a stranger's certificate" "$(post 0 simpleenroll "$T/other.b64" \
+	"${stranger[@]}") $(reason)" "403 client-untrusted"
+is "… reads what is for everybody" "$(est 0 cacerts "${stranger[@]}")" 200
+said=$(post 0 simpleenroll "$T/other.b64" "${ended[@]}" 2>/dev/null)
+case $SERVER in
+nginx) is "one that has ended: nginx's own refusal" "$said" 400 ;;
+apache*) is "one that has ended: Apache ends the handshake" "$said" 000 ;;
+*) is "one that has ended" "$said $(reason)" "403 client-expired" ;;
+esac
+is "nothing was issued to any of them" "$(issued)" "$before"
 
 # ---- without TLS: RFC 6960, A.1
 ocsp() { # ocsp GREP [openssl ocsp arguments]: its standard output has this
@@ -182,8 +177,19 @@ ok "… its answer" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" \
 is "OCSP by GET, slashes as they are" \
 	"$(plain "/ocsp/$(openssl base64 -A -in "$T/ocsp.der")")" 200
 ok "… its answer" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" -respin "$T/body"
+keyid=$(openssl x509 -in "$DEMO/intermediate.pem" -noout \
+	-ext subjectKeyIdentifier | tail -n 1 | tr -d ' :' | tr A-F a-f)
+is "the revocation list" "$(plain "/crl/$keyid.crl") \
+$(head_of Content-Type)" "200 application/pkix-crl"
+is "… not again" "$(plain "/crl/$keyid.crl" \
+	-H "If-None-Match: $(head_of ETag)")" 304
+is "the issuer" "$(plain "/ca/$keyid.cer") $(head_of Content-Type)" \
+	"200 application/pkix-cert"
+for offset in 0 1 2; do
+	is "/health at port base+$offset" "$(at "$offset" /health) \
+$(head -n 1 "$T/body")" "200 ok"
+done
 is "/health without TLS" "$(plain /health) $(head -n 1 "$T/body")" "200 ok"
 is "no EST without TLS" "$(plain /.well-known/est/cacerts)" 404
 is "no inventory without TLS" "$(plain /api/v1/session)" 404
 is "nothing from files" "$(plain /chain.pem)" 404
-done_testing
