@@ -90,6 +90,17 @@ BIN=$plain/cgi-bin
 cp "$T/good.conf" "$CONF"
 [ "$plain" = "$BUILDDIR" ] || each ", without sanitizers"
 
+# ---- the PIN is in the memory of what signs: not even its own user sees that
+closed() { ! cat "/proc/$pid/environ" >/dev/null 2>&1; }
+start simpleenroll
+ok "the memory of a program that signs is closed to its user" closed
+is "it leaves no core" "$(sed -n 's/^Max core file size *//p' \
+	"/proc/$pid/limits" 2>/dev/null | tr -s ' ')" "0 0 bytes "
+stop TERM
+start cacerts
+ok "another's is not: this test can fail" cat "/proc/$pid/environ"
+stop TERM
+
 # over COMMAND...: start cacerts by it.
 over() {
 	rm -f "$T/cacerts.sock" "$T/cacerts.log"

@@ -15,6 +15,9 @@ is "a certificate is issued" \
 certs >"$T/dev1.pem"
 ok "the token's key signed it" openssl verify -purpose sslclient \
 	-CAfile "$T/root.pem" -untrusted "$T/ca.pem" "$T/dev1.pem"
+like "the key cannot be taken out of the token" "$(pkcs11-tool --module "$MODULE" \
+	--login --pin 987654 --list-objects --type privkey 2>/dev/null)" \
+	'Access: *sensitive, always sensitive, never extract'
 ok "the PIN is in no log" sh -c "! grep -r 987654 '$T/log' '$T/setup.log'"
 
 mv "$T/tokens" "$T/away"
@@ -43,6 +46,13 @@ refused "is not tried again" "$got" 503 token-pin
 mv "$T/pin.good" "$T/pin"
 is "the right PIN in its place" \
 	"$(post device simpleenroll maker-ra "$T/dev3.b64")" 200
+mv "$T/pin" "$T/pin.good"
+csr dev4 /CN=dev4
+before_refusal
+got=$(post device simpleenroll maker-ra "$T/dev4.b64")
+refused "a PIN that is not there yet" "$got" 503 token-pin
+mv "$T/pin.good" "$T/pin"
+is "… is waited for" "$(post device simpleenroll maker-ra "$T/dev4.b64")" 200
 chmod 644 "$T/pin"
 is "a PIN that everybody may read: no start" \
 	"$(post device simpleenroll maker-ra "$T/dev3.b64")" 500
