@@ -100,14 +100,18 @@ port_begin(
 	bytes_adds(out, "  import microca\n");
 }
 
-static void
-matcher(struct bytes *out, const struct httpd_place *place)
+/* Its name within the port: a program may have several places. */
+static char *
+matcher_name(const struct httpd_place *place)
 {
-	bytes_addf(out, "  @%s ", place->program);
-	if (place->path != NULL)
-		bytes_addf(out, "path %s\n", place->path);
-	else
-		bytes_addf(out, "path_regexp %s\n", place->pattern);
+	char *name =
+	    str_fmt("%s%s%s", place->program, place->path != NULL ? "-at" : "",
+		place->path != NULL ? place->path : "");
+
+	for (char *p = name; *p != '\0'; p++)
+		if (*p == '/')
+			*p = '-';
+	return name;
 }
 
 static void
@@ -128,9 +132,14 @@ place(struct bytes *out, const struct settings *s,
     const struct httpd_port *port, const struct httpd_place *place)
 {
 	char *socket = str_fmt("unix/%s/%s.sock", s->run, place->program);
+	char *name = matcher_name(place);
 
-	matcher(out, place);
-	bytes_addf(out, "  handle @%s {\n    reverse_proxy ", place->program);
+	if (place->path != NULL)
+		bytes_addf(out, "  @%s path %s\n", name, place->path);
+	else
+		bytes_addf(out, "  @%s path_regexp %s\n", name, place->pattern);
+	bytes_addf(out, "  handle @%s {\n    reverse_proxy ", name);
+	free(name);
 	httpd_quote(out, socket);
 	/* A program's Status: would be a header of the answer too. */
 	bytes_adds(out, " {\n"

@@ -50,7 +50,10 @@ demo_endpoint() {
 		}
 		{ print }' "$DEMO/etc/microca.conf" >"$T/microca.conf" &&
 		cat "$T/microca.conf" >"$DEMO/etc/microca.conf" &&
-		quick >>"$T/quickstart.log" 2>&1 || return 1
+		quick >>"$T/quickstart.log" 2>&1 || {
+		tail -n 15 "$T/quickstart.log"
+		return 1
+	}
 	# The programs see a new configuration within a second or so.
 	local end=$((SECONDS + 20))
 	until [ "$(est 3 cacerts)" = 200 ] &&

@@ -137,10 +137,11 @@ is "… says so" "$(reason)" client-revoked
 openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
 	-keyout "$T/stranger.key" -out "$T/stranger.pem" -subj /CN=stranger \
 	-days 1 -config <(printf '[req]\ndistinguished_name=dn\n[dn]\n') \
-	2>/dev/null
+	-addext basicConstraints=critical,CA:FALSE 2>/dev/null
 csr ended "/CN=Demo Manufacturer RA/O=Demo Manufacturer"
 faketime '2 years ago' openssl x509 -req -inform DER -in "$T/ended.der" \
 	-CA "$DEMO/manufacturer-ca.pem" -CAkey "$DEMO/manufacturer-ca.key" \
+	-extfile <(printf 'basicConstraints=critical,CA:FALSE\n') \
 	-set_serial 7 -days 90 -out "$T/ended.pem" 2>/dev/null
 mapfile -t stranger < <(as "$T/stranger")
 mapfile -t ended < <(as "$T/ended")
