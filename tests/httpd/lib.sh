@@ -48,12 +48,12 @@ demo_endpoint() {
 			print text " }"
 			inside = 0
 		}
-		{ print }' "$DEMO/etc/microca.conf" >"$T/microca.conf" &&
-		cat "$T/microca.conf" >"$DEMO/etc/microca.conf" &&
-		quick >>"$T/quickstart.log" 2>&1 || {
+		{ print }' "$DEMO/etc/microca.conf" >"$T/microca.conf" || return 1
+	cat "$T/microca.conf" >"$DEMO/etc/microca.conf"
+	if ! quick >>"$T/quickstart.log" 2>&1; then
 		tail -n 15 "$T/quickstart.log"
 		return 1
-	}
+	fi
 	# The programs see a new configuration within a second or so.
 	local end=$((SECONDS + 20))
 	until [ "$(est 3 cacerts)" = 200 ] &&
