@@ -253,7 +253,8 @@ ok "… a responder" ls "$BOX/var/lib/microca/ocsp/"*.pem
 ok "… a backup" ls "$BOX/var/backups/microca/"*.tar
 
 # ---- the programs -----------------------------------------------------------------
-programs=(cacerts csrattrs simpleenroll simplereenroll health crl ocsp inventory metrics)
+programs=(cacerts csrattrs simpleenroll simplereenroll serverkeygen health crl ocsp
+	inventory metrics)
 for name in "${programs[@]}"; do program_start "$name"; done
 for name in "${programs[@]}"; do
 	wait_until 60 ready "$name"
