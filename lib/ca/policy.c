@@ -7,7 +7,7 @@
 #include "lib/wire/san.h"
 
 /* What a rule needs of those before it, and what it makes. */
-enum part { PART_SUBJECT = 1, PART_SAN = 2 };
+enum part { PART_SUBJECT = 1, PART_SAN = 2, PART_SESSION = 4 };
 
 struct wish {
 	struct grant *grant;
@@ -288,7 +288,7 @@ static const struct rule {
     {"key-usage", key_usage_ok, 0, 0},
     {"ext-key-usage", purposes_ok, 0, 0},
     {"unknown-extensions", unknown_ok, 0, 0},
-    {"pop-link", link_ok, 0, 0},
+    {"pop-link", link_ok, PART_SESSION, 0},
     {"subject", subject_make, 0, PART_SUBJECT},
     {"subject-alt-name", san_make, 0, PART_SAN},
     {"secret-device", secret_ok, PART_SUBJECT | PART_SAN, 0},
@@ -312,6 +312,19 @@ policy_grant(struct grant **grant, const struct identity *who,
 	return 0;
 }
 
+/* RFC 7030, 3.5: a session that is not there yet is missed only by what would
+ * be compared with it. */
+static unsigned
+session_part(const struct wish *w)
+{
+	const struct endpoint *e = w->rq->endpoint;
+
+	return e->pop_link == POP_OFF || e->channel_binding.n == 0 ||
+	               w->csr->challenge == NULL
+	           ? PART_SESSION
+	           : 0;
+}
+
 void
 policy_explain(struct grant **grant, struct verdicts *v,
     const struct identity *who, const struct request *rq, const char *operation,
@@ -319,7 +332,7 @@ policy_explain(struct grant **grant, struct verdicts *v,
 {
 	struct wish w = {grant_new(who, rq, operation, csr), who, rq, csr};
 	bool granted = true;
-	unsigned made = 0;
+	unsigned made = session_part(&w);
 
 	for (size_t i = 0; i < RULES; i++) {
 		struct fail why = {0};

@@ -138,6 +138,17 @@ request none
 ok "microca issue asks for none" admin issue --endpoint must \
 	-o "$T/issued.pem" "$T/asked.der"
 
+# ---- nor in a dry run: what a session would be compared with is left open
+explain() { # explain ENDPOINT CHALLENGE|none: the rule's verdict
+	request "$2"
+	admin explain --endpoint "$1" --csr "$T/asked.der" \
+		--cert "$T/maker-ra.pem" | awk '$2 == "pop-link" { print $3 }'
+}
+is "explain: compared when it is sent" "$(explain must "$unique")" -
+is "explain: missing" "$(explain must none)" FAIL
+is "explain: never comparable" "$(explain bare "$unique")" FAIL
+is "explain: not looked at" "$(explain off "$unique")" pass
+
 # ---- check
 admin check >"$T/check.out" 2>&1
 like "check: required, and nothing to compare it with" "$(cat "$T/check.out")" \
