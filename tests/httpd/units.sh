@@ -305,19 +305,29 @@ could() { # could NAME TRY...
 	"${run[@]}" 2>&1
 }
 everything=(r:/etc/microca/pin r:/var/lib/microca/tokens
-	r:/var/lib/microca/microca.db w:/var/lib/microca w:/var/lib/microca-public
+	r:/var/lib/microca/microca.db r:/var/lib/microca/microca.db-wal
+	w:/var/lib/microca w:/var/lib/microca-public
 	w:/etc w:/etc/microca/microca.conf w:/usr/libexec/microca w:/run/microca
 	x:/bin/true i)
 is "no token, no store: nothing but the run folder" \
-	"$(could cacerts "${everything[@]}")" "--------w--"
-is "no token: the store" "$(could inventory "${everything[@]}")" "--rw----w--"
+	"$(could cacerts "${everything[@]}")" "---------w--"
+is "no token: the store" "$(could inventory "${everything[@]}")" "--rrw----w--"
 is "signs: PIN, token and store" "$(could simpleenroll "${everything[@]}")" \
-	"rrrw----w--"
+	"rrrrw----w--"
 is "the same tries without a unit: this test can fail" \
-	"$(inside "$probe" -p "${everything[@]}")" "rrrwwww-wxi"
+	"$(inside "$probe" -p "${everything[@]}")" "rrrrwwww-wxi"
 is "a program of its own in the run folder does not run" \
 	"$(cp /bin/true "$BOX/run/microca/own" && could simpleenroll x:/run/microca/own)" "-"
 rm -f "$BOX/run/microca/own"
+
+# pcscd, p11-kit server: a socket in a folder that is read-only there.
+token=$BOX/var/lib/microca-public/token.sock
+perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Local => shift, Listen => 5)
+	or die; chmod 0666, $s->hostpath; sleep 60' "$token" &
+pids+=($!)
+wait_until 20 test -S "$token"
+is "a token behind a Unix socket is reached" \
+	"$(could simpleenroll c:/var/lib/microca-public/token.sock w:/var/lib/microca-public)" "c-"
 
 # ---- users, whatever the units ----------------------------------------------------
 who() { # who UID GROUPS TRY...
