@@ -85,6 +85,7 @@ chown "$uid:$gid" "$BOX/var/backups/microca"
 base=(bwrap --die-with-parent --clearenv --setenv PATH /usr/sbin:/usr/bin
 	--setenv ASAN_OPTIONS "$ASAN_OPTIONS"
 	--setenv MICROCA_CONF /etc/microca/microca.conf
+	--setenv MICROCA_CONNECTOR_CONF /etc/microca/connector.conf
 )
 # bwrap's own folders are root's alone.
 for folder in /usr /usr/libexec /etc /run /var /var/lib /var/log /var/tmp /var/backups; do
@@ -103,7 +104,14 @@ for file in nsswitch.conf ld.so.cache ssl alternatives localtime lighttpd mime.t
 	[ ! -e "/etc/$file" ] || base+=(--ro-bind "$(readlink -f "/etc/$file")" "/etc/$file")
 done
 folders=(/etc/microca /run/microca /var/lib/microca /var/lib/microca-public
-	/var/backups/microca /var/log/lighttpd)
+	/var/lib/microca-connector /var/backups/microca /var/log/lighttpd)
+install -d -m 700 -o "$uid" -g "$gid" "$BOX/var/lib/microca-connector"
+cat >"$BOX/etc/microca/connector.conf" <<END
+state = "/var/lib/microca-connector"; web_server_users = ("www-data");
+hubs = ( { name = "main"; azure = { hub = "contoso.azure-devices.net";
+  auth = "managed"; managed = "imds"; }; } );
+edges = ( { id = "plant-7"; issuer = "manufacturer-ca.pem"; devices = (".*"); } );
+END
 
 # inside COMMAND...: as root of that machine, no unit around it.
 inside() {
@@ -219,10 +227,11 @@ box_stop() {
 }
 trap box_stop EXIT
 
-# program_start NAME: its socket and, with it as descriptor 0, its service.
+# program_start NAME [UNIT]: its socket and, with it as descriptor 0, its service.
 program_start() {
-	local name=$1 socket=microca@$1.socket log=$T/$1.log path
-	service "microca@$name.service" "$(value "microca@$name.service" ExecStart)"
+	local unit=${2:-microca@$1}
+	local socket=$unit.socket log=$T/$1.log path
+	service "$unit.service" "$(value "$unit.service" ExecStart)"
 	path=$BOX$(value "$socket" ListenStream)
 	spawn-fcgi -n -s "$path" -M "$(value "$socket" SocketMode)" \
 		-b "$(value "$socket" Backlog)" \
@@ -256,6 +265,9 @@ ok "… a backup" ls "$BOX/var/backups/microca/"*.tar
 programs=(cacerts csrattrs simpleenroll simplereenroll serverkeygen health crl ocsp
 	inventory metrics)
 for name in "${programs[@]}"; do program_start "$name"; done
+program_start connector microca-connector
+wait_until 60 ready connector
+ok "microca-connector.service starts" grep ' ready' "$T/connector.log"
 for name in "${programs[@]}"; do
 	wait_until 60 ready "$name"
 	ok "microca@$name.service starts" grep ' ready' "$T/$name.log"
@@ -300,8 +312,11 @@ is "nothing was refused that a program asked the kernel for" \
 
 # ---- what a program that was broken into could do ---------------------------------
 probe=/usr/libexec/microca/unit
-could() { # could NAME TRY...
-	service "microca@$1.service" "$probe" -p "${@:2}"
+could() { # could NAME|UNIT TRY...
+	case $1 in
+	*.service) service "$1" "$probe" -p "${@:2}" ;;
+	*) service "microca@$1.service" "$probe" -p "${@:2}" ;;
+	esac
 	"${run[@]}" 2>&1
 }
 everything=(r:/etc/microca/pin r:/var/lib/microca/tokens
@@ -314,6 +329,8 @@ is "no token, no store: nothing but the run folder" \
 is "no token: the store" "$(could inventory "${everything[@]}")" "--rrw----w--"
 is "signs: PIN, token and store" "$(could simpleenroll "${everything[@]}")" \
 	"rrrrw----w--"
+is "the connector, beside a CA: the network, and nothing of the CA's" \
+	"$(could microca-connector.service "${everything[@]}")" "---------w-i"
 is "the same tries without a unit: this test can fail" \
 	"$(inside "$probe" -p "${everything[@]}")" "rrrrwwww-wxi"
 is "a program of its own in the run folder does not run" \
