@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/when.h"
 #include "lib/base/work.h"
@@ -157,6 +158,7 @@ copied(struct making *k, struct fail *why)
 	    store_copy(k->ca->store, k->database, why) != 0 ||
 	    database_look(m, k->database, why) != 0)
 		return -1;
+	fault_point("backup-copied");
 	/* After the database: what is published may only be newer. */
 	crls_tell_of(m, k->ca);
 	return backup_files_find(&k->files, &m->left_out, k->ca->settings, why);
@@ -233,7 +235,9 @@ file_make(
 		       &k->archive, fd, k->database, &k->files, why) == 0 &&
 		   read_again(k, fd, why) == 0) {
 		k->archive.size = fstat(fd, &st) == 0 ? st.st_size : 0;
+		fault_point("backup-written");
 		rc = named(tmp, path, folder, why);
+		fault_point("backup-named");
 	}
 	if (fd >= 0)
 		(void)close(fd);

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/when.h"
 #include "lib/ca/signer.h"
@@ -159,7 +160,9 @@ sign_and_publish(struct work *w, struct fail *why)
 		struct span all = crl_finish(
 		    &w->crl, span_of(&w->algorithm), span_of(&signature));
 
+		fault_point("crl-recorded");
 		rc = file_write(w->state.path, all, PUBLIC_MODE, why);
+		fault_point("crl-published");
 	}
 	bytes_free(&signature);
 	return rc;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/ca/approval.h"
@@ -352,8 +353,12 @@ issue_once(struct bytes *der, struct ca *ca, const struct grant *grant,
 	int64_t now = when_now();
 	int rc = -1;
 
-	if (certify_by(&cert, &signer, ca, grant, now, why) == 0)
+	fault_point("sign");
+	if (certify_by(&cert, &signer, ca, grant, now, why) == 0) {
+		fault_point("signed");
 		rc = record(der, ca, signer->issuer, cert, grant, now, why);
+		fault_point("recorded");
+	}
 	cert_free(cert);
 	return rc;
 }

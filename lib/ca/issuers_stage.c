@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/when.h"
 #include "lib/ca/issuers.h"
 #include "lib/ca/issuers_extra.h"
@@ -124,9 +125,13 @@ keep(const struct settings *s, const struct issuers *present,
 	int rc = -1;
 
 	joined(&all, present, fresh);
+	fault_point("issuer-recorded");
 	if (issuers_publish(s, &all, now, why) == 0 &&
-	    keys_pin(s, present, fresh, why) == 0)
+	    keys_pin(s, present, fresh, why) == 0) {
+		fault_point("issuer-published");
 		rc = issuer_write(fresh, why);
+		fault_point("issuer-staged");
+	}
 	free(all.item);
 	return rc;
 }

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/fault.h"
+
 void
 record_free(struct record *r)
 {
@@ -91,6 +93,7 @@ record_insert(
 {
 	bool row;
 
+	fault_point("store-certificate");
 	return db_query(c, SQL_CERT_INSERT, &row,
 	    VALUES(value_number(id), value_text(r->serial),
 		value_text(r->issuer), value_text(r->subject),

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
 #include "lib/store/pending_row.h"
@@ -80,6 +81,7 @@ revoke_rows(struct conn *c, const struct record *r,
 		    value_number(r->id)),
 		why) != 0)
 		return -1;
+	fault_point("revoke-row");
 	return change_rows(c, r, OUTBOX_REVOKED, entry, why);
 }
 

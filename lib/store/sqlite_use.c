@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/when.h"
 
 static struct timespec
@@ -164,8 +165,10 @@ sqlite_commit(struct conn *conn, bool durable, struct fail *why)
 	int rc = 0;
 
 	sqlite_reset(c);
+	fault_point("commit");
 	if (c->use == DB_WRITE)
 		rc = sqlite_run(c, &c->commit, "COMMIT", why);
+	fault_point("committed");
 	if (rc != 0) {
 		undo(c);
 		if (strcmp(why->reason, "db-sync") == 0)

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
@@ -239,7 +240,9 @@ store_issue(struct store *store, struct bytes *repeat, const struct record *r,
 	if (store_room(store, why) != 0 ||
 	    db_begin(&c, store->db, DB_WRITE, why) != 0)
 		return -1;
+	fault_point("store-begun");
 	rc = issue_anew(c, &again, r, rules, entry, why);
+	fault_point("store-rows");
 	if (rc == 0 && again.len == 0)
 		return db_commit(c, true, why);
 	db_rollback(c);

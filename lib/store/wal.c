@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/when.h"
 
 /*
@@ -143,7 +144,9 @@ sync_lead(struct sqlite_db *db)
 	db->started_at = when_clock();
 	db->syncing++;
 	(void)pthread_mutex_unlock(&db->lock);
+	fault_point("sync");
 	rc = db->wal_file->pMethods->xSync(db->wal_file, SQLITE_SYNC_NORMAL);
+	fault_point("synced");
 	(void)pthread_mutex_lock(&db->lock);
 	db->syncing--;
 	if (rc == SQLITE_OK && upto > db->synced && !db->broken)
@@ -205,11 +208,13 @@ checkpoint(struct sqlite_db *db)
 		return;
 	rc = sqlite3_wal_checkpoint_v2(
 	    c->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+	fault_point("checkpoint");
 	if (rc == SQLITE_OK &&
 	    turn_take(&db->writing, when_clock() + WRITERS_WAIT)) {
 		c->deadline = when_clock() + READERS_WAIT;
 		rc = sqlite3_wal_checkpoint_v2(
 		    c->handle, NULL, SQLITE_CHECKPOINT_RESTART, NULL, NULL);
+		fault_point("checkpointed");
 		turn_give(&db->writing);
 	}
 	if (rc == SQLITE_OK) {

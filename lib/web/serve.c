@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/base/fault.h"
 #include "lib/base/log.h"
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
@@ -95,6 +96,7 @@ handle_run(const struct operation *op, struct live *live, struct edge *e)
 		answer_record(op, live->ca, &rq, &rp.trace, &why);
 		answer_fail(&out, op, &rq, &why);
 	}
+	fault_point("answer");
 	if (sent && e->write(e, span_of(&out)) != 0) {
 		sent = false;
 		log_write(LOG_LEVEL_INFO,
@@ -139,6 +141,7 @@ handle_next(void *arg, struct edge *e)
 
 		handle(sv->op, live, e);
 		fcgi_finish(e, crew_stopping(sv->crew));
+		fault_point("answered");
 		meter_time(METER_REQUEST, when_clock() - begun);
 	}
 	live_drop(live);
