@@ -198,7 +198,7 @@ static int
 body_write(struct bundle *b, struct fail *why)
 {
 	if (head_next(b) != 0 ||
-	    store_trail(b->ca->store, 0, each, b, why) != 0 || b->failed ||
+	    store_trail(b->ca->store, 0, 0, each, b, why) != 0 || b->failed ||
 	    heads_write(b, INT64_MAX) != 0)
 		return -1;
 	line_end(b);
@@ -270,7 +270,7 @@ end_sign(struct bundle *b, bool no_head, struct fail *why)
 	bool added;
 
 	if (no_head) {
-		if (store_trail_end(b->ca->store, &end, why) != 0)
+		if (store_trail_end(b->ca->store, 0, &end, why) != 0)
 			return -1;
 		b->last = end.seq;
 		return 0;

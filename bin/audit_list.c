@@ -16,6 +16,7 @@
 struct listing {
 	const char *since, *until, *event, *serial, *with; /* NULL: any */
 	int64_t last, limit;                               /* 0: all */
+	int64_t lane;                                      /* -1: this node's */
 	bool json;
 	int64_t until_us, after, rows;
 };
@@ -134,18 +135,20 @@ begin(struct listing *l, struct store *store, struct fail *why)
 	struct trail_end end;
 	int64_t when;
 
+	if (l->lane < 0)
+		l->lane = store_lane(store);
 	l->until_us = INT64_MAX;
 	if (l->until != NULL) {
 		if (when_read(&when, l->until, why) != 0)
 			return -1;
 		l->until_us = when * SECOND;
 	}
-	if (l->since != NULL &&
-	    (when_read(&when, l->since, why) != 0 ||
-		store_trail_since(store, &l->after, when * SECOND, why) != 0))
+	if (l->since != NULL && (when_read(&when, l->since, why) != 0 ||
+				    store_trail_since(store, l->lane, &l->after,
+					when * SECOND, why) != 0))
 		return -1;
 	if (l->last > 0) {
-		if (store_trail_end(store, &end, why) != 0)
+		if (store_trail_end(store, l->lane, &end, why) != 0)
 			return -1;
 		if (end.seq - l->last > l->after)
 			l->after = end.seq - l->last;
@@ -156,7 +159,7 @@ begin(struct listing *l, struct store *store, struct fail *why)
 int
 audit_list(struct tool *tool, int argc, char **argv, struct fail *why)
 {
-	struct listing l = {0};
+	struct listing l = {.lane = -1};
 	const struct option_spec options[] = {
 	    {"since", 0, OPTION_TEXT, &l.since, 0, 0, NULL},
 	    {"until", 0, OPTION_TEXT, &l.until, 0, 0, NULL},
@@ -165,6 +168,7 @@ audit_list(struct tool *tool, int argc, char **argv, struct fail *why)
 	    {"with", 0, OPTION_TEXT, &l.with, 0, 0, NULL},
 	    {"last", 0, OPTION_INT, &l.last, 1, INT64_MAX, NULL},
 	    {"limit", 0, OPTION_INT, &l.limit, 1, INT64_MAX, NULL},
+	    {"lane", 0, OPTION_INT, &l.lane, 0, TRAIL_LANES - 1, NULL},
 	    {"json", 0, OPTION_FLAG, &l.json, 0, 0, NULL},
 	};
 	struct bytes serial = {0};
@@ -182,7 +186,7 @@ audit_list(struct tool *tool, int argc, char **argv, struct fail *why)
 		l.serial = (const char *)serial.data;
 	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
 	    begin(&l, ca->store, why) == 0)
-		rc = store_trail(ca->store, l.after, each, &l, why);
+		rc = store_trail(ca->store, l.lane, l.after, each, &l, why);
 	ca_drop(ca);
 	bytes_free(&serial);
 	return rc;
@@ -191,14 +195,16 @@ audit_list(struct tool *tool, int argc, char **argv, struct fail *why)
 /* ---- one record -------------------------------------------------------------------- */
 
 static int
-show(struct store *store, int64_t seq, bool json, struct fail *why)
+show(
+    struct store *store, int64_t lane, int64_t seq, bool json, struct fail *why)
 {
 	uint8_t hash[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1], *record, *text;
 	struct json *j = NULL;
 	int rc;
 
-	if (store_trail_find(store, &record, hash, seq, why) != 0)
+	if (store_trail_find(store, &record, hash,
+		lane < 0 ? store_lane(store) : lane, seq, why) != 0)
 		return -1;
 	if (record == NULL)
 		return fail(why, FAIL_ABSENT, "unknown-record",
@@ -233,19 +239,20 @@ int
 audit_show(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	bool json = false;
+	int64_t seq = 0, lane = -1;
 	const struct option_spec options[] = {
 	    {"json", 0, OPTION_FLAG, &json, 0, 0, NULL},
+	    {"lane", 0, OPTION_INT, &lane, 0, TRAIL_LANES - 1, NULL},
 	};
 	struct ca *ca = NULL;
-	int64_t seq = 0;
 	int rc = -1;
 
-	if (options_read(options, 1, &argc, &argv, why) != 0 ||
+	if (options_read(options, 2, &argc, &argv, why) != 0 ||
 	    operands_ok(argc, 1, 1, why) != 0 ||
 	    number_read(&seq, argv[0], why) != 0)
 		return -1;
 	if (tool_ca(&ca, tool, CA_STORE, why) == 0)
-		rc = show(ca->store, seq, json, why);
+		rc = show(ca->store, lane, seq, json, why);
 	ca_drop(ca);
 	return rc;
 }

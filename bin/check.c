@@ -91,8 +91,8 @@ store_test(struct check *c, struct fail *why)
 {
 	struct audit entry = {.event = "check"};
 
-	if (store_open(&c->store, c->settings->store, false, 1,
-		c->settings->disk_reserve, why) != 0 ||
+	if (store_open_node(&c->store, c->settings->store, c->settings->node,
+		false, 1, c->settings->disk_reserve, why) != 0 ||
 	    store_state(c->store, why) != 0)
 		return -1;
 	return tool_audit(c->tool, c->store, &entry, why);

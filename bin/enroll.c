@@ -34,7 +34,8 @@ store_of(struct store **store, struct tool *tool, struct fail *why)
 	const struct settings *s = tool->settings;
 
 	key_harden_process();
-	return store_open(store, s->store, false, 1, s->disk_reserve, why);
+	return store_open_node(
+	    store, s->store, s->node, false, 1, s->disk_reserve, why);
 }
 
 static int

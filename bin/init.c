@@ -150,8 +150,8 @@ store_make(struct wish *wish, struct store **store,
 {
 	struct fail absent = {0};
 
-	if (store_open(store, settings->store, false, 1, settings->disk_reserve,
-		&absent) == 0) {
+	if (store_open_node(store, settings->store, settings->node, false, 1,
+		settings->disk_reserve, &absent) == 0) {
 		printf("store %s: already there\n", settings->store);
 		return 0;
 	}
@@ -159,8 +159,8 @@ store_make(struct wish *wish, struct store **store,
 		*why = absent;
 		return -1;
 	}
-	if (store_open(store, settings->store, true, 1, settings->disk_reserve,
-		why) != 0)
+	if (store_open_node(store, settings->store, settings->node, true, 1,
+		settings->disk_reserve, why) != 0)
 		return -1;
 	wish->made_store = true;
 	printf("store %s: made\n", settings->store);

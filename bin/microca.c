@@ -65,8 +65,9 @@ static const struct command commands[] = {
 	"       microca [-c FILE] audit list [--since TIME] [--until TIME] "
 	"[--event E]\n"
 	"           [--serial S] [--with TEXT] [--last N] [--limit N] "
+	"[--lane N] "
 	"[--json]\n"
-	"       microca [-c FILE] audit show [--json] NUMBER\n"
+	"       microca [-c FILE] audit show [--lane N] [--json] NUMBER\n"
 	"       microca [-c FILE] audit export [--certificates] [--no-head] "
 	"FILE",
 	"the record of all that was done: check, sign, look, carry off"},
@@ -102,6 +103,11 @@ static const struct command commands[] = {
 	"list issued certificates"},
     {"show", show_run, "[--pem | --chain | --json] [-o FILE] SERIAL",
 	"show one certificate, or export it"},
+    {"store", store_run,
+	"status [--json]\n"
+	"       microca [-c FILE] store upgrade\n"
+	"       microca [-c FILE] store copy FROM TO",
+	"the database: how it is, its schema, its place"},
     {"cloud", cloud_run,
 	"status [--json]\n"
 	"       microca [-c FILE] cloud retry [DEVICE...]\n"

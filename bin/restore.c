@@ -161,7 +161,8 @@ gap_tell(const struct tool *tool, struct fail *why)
 {
 	struct store *store;
 	bool gap;
-	int rc = store_open(&store, tool->settings->store, false, 2, 0, why);
+	int rc = store_open_node(&store, tool->settings->store,
+	    tool->settings->node, false, 2, 0, why);
 
 	if (rc == 0) {
 		rc = heads_gap(&gap, tool->settings, store,

@@ -131,7 +131,7 @@ head_due(
 {
 	struct issuers *present;
 	struct checkpoint cp;
-	struct trail_end end;
+	struct trail_ends ends;
 	bool found;
 
 	if (issuers_present(&present, s, why) != 0)
@@ -139,10 +139,10 @@ head_due(
 	issuers_free(present);
 	if (present == NULL)
 		return 0;
-	if (store_trail_end(store, &end, why) != 0 ||
+	if (store_trail_ends(store, &ends, why) != 0 ||
 	    heads_last(&cp, &found, s, why) != 0)
 		return -1;
-	*due = !heads_is_at(found ? &cp : NULL, &end);
+	*due = !heads_is_at(found ? &cp : NULL, &ends);
 	if (found)
 		checkpoint_free(&cp);
 	return 0;
@@ -198,7 +198,8 @@ run(int *status, struct tool *tool, const struct wish *wish, struct fail *why)
 	struct store *store;
 	int rc;
 
-	if (store_open(&store, s->store, false, 2, s->disk_reserve, why) != 0)
+	if (store_open_node(
+		&store, s->store, s->node, false, 2, s->disk_reserve, why) != 0)
 		return -1;
 	rc = drain_run(&report, s, store, &options, why);
 	if (rc == 0) {

@@ -26,7 +26,19 @@ struct walk {
 	size_t doubts;
 	struct span_of_records *gap;
 	size_t gaps;
-	int64_t id; /* of the last certificate that had its record */
+	/* Of this lane: how many were good, the last one's hash and
+	 * certificate; what its last good head told of. */
+	int64_t lane, seq, id, covered;
+	uint8_t hash[SHA256_LEN];
+	/* One lane, and no number of a certificate was left out: then each
+	 * record's is the next. */
+	bool dense;
+	uint8_t *seen; /* a bit for each certificate that had its record */
+	int64_t last;  /* certificate's number */
+	struct {
+		int64_t lane, records;
+	} end[TRAIL_LANES];
+	size_t lanes;
 	bool failed;
 };
 
@@ -51,6 +63,16 @@ failed(struct walk *w)
 
 /* ---- a record and its certificate ------------------------------------------- */
 
+static bool
+seen(struct walk *w, int64_t id)
+{
+	uint8_t bit = (uint8_t)(1 << (id & 7));
+	bool was = (w->seen[id >> 3] & bit) != 0;
+
+	w->seen[id >> 3] |= bit;
+	return was;
+}
+
 /* What is wrong with the certificate of an issue record; NULL: nothing. */
 static const char *
 issued_wrong(struct walk *w, const struct record *r, const struct json *j,
@@ -62,9 +84,11 @@ issued_wrong(struct walk *w, const struct record *r, const struct json *j,
 		return "its certificate is not there";
 	if ((wrong = audit_cert_wrong(r, j, sha256_recorded)) != NULL)
 		return wrong;
-	if (r->id > w->id + 1)
+	if (w->dense && r->id > w->id + 1)
 		return "a certificate before it has no record";
-	return r->id <= w->id ? "its certificate had a record before" : NULL;
+	return r->id <= w->id || r->id > w->last || seen(w, r->id)
+	           ? "its certificate had a record before"
+	           : NULL;
 }
 
 static int
@@ -240,15 +264,17 @@ mark_good(struct walk *w)
 	struct audit_report *r = w->report;
 	char text[640];
 
-	if (w->mark.certificates >= 0 && w->mark.certificates != r->issued) {
+	if (w->dense && w->mark.certificates >= 0 &&
+	    w->mark.certificates != r->issued) {
 		(void)snprintf(text, sizeof(text),
 		    "%s tells of %lld certificates, not %lld", w->mark.where,
 		    (long long)w->mark.certificates, (long long)r->issued);
 		return broken(w, w->mark.lane, w->mark.seq, text);
 	}
-	r->heads++;
-	r->covered = w->mark.seq;
-	r->covered_at = w->mark.time;
+	r->heads += !w->mark.again;
+	w->covered = w->mark.seq;
+	if (r->covered_at < w->mark.time)
+		r->covered_at = w->mark.time;
 	return 0;
 }
 
@@ -263,7 +289,7 @@ marks_look(struct walk *w, int64_t seq, const uint8_t hash[SHA256_LEN])
 
 		if (m->wrong[0] != '\0' && !m->back)
 			rc = mark_wrong(w);
-		else if (!m->back && m->seq == seq && m->lane == 0 &&
+		else if (!m->back && m->seq == seq &&
 			 memcmp(m->hash, hash, SHA256_LEN) == 0)
 			rc = mark_good(w);
 		else
@@ -274,10 +300,20 @@ marks_look(struct walk *w, int64_t seq, const uint8_t hash[SHA256_LEN])
 	return rc;
 }
 
+static int64_t
+records_of(const struct walk *w, int64_t lane)
+{
+	for (size_t i = 0; i < w->lanes; i++)
+		if (w->end[i].lane == lane)
+			return w->end[i].records;
+	return 0;
+}
+
 static void
 doubt_tell(struct walk *w, const struct audit_mark *m)
 {
-	bool past = m->seq > w->report->records;
+	int64_t records = records_of(w, m->lane);
+	bool past = m->seq > records;
 	char when[WHEN_LEN], text[640];
 
 	when_write(when, m->time);
@@ -297,7 +333,7 @@ doubt_tell(struct walk *w, const struct audit_mark *m)
 		    "another one; the chain was made anew, or an older "
 		    "database was put back",
 		    m->where, when);
-	(void)broken(w, m->lane, past ? w->report->records + 1 : m->seq, text);
+	(void)broken(w, m->lane, past ? records + 1 : m->seq, text);
 }
 
 /* The first head of something else than is here, unless a gap is known. */
@@ -310,7 +346,8 @@ doubts_settle(struct walk *w)
 	while (i < w->doubts && forgiven(w, &w->doubt[i]))
 		i++;
 	if (i < w->doubts &&
-	    !(r->broken && r->seq != 0 && r->seq <= w->doubt[i].seq))
+	    !(r->broken && r->seq != 0 &&
+		(r->lane != w->doubt[i].lane || r->seq <= w->doubt[i].seq)))
 		doubt_tell(w, &w->doubt[i]);
 }
 
@@ -363,48 +400,87 @@ static int
 each(const struct trail_row *row, void *arg)
 {
 	struct walk *w = arg;
-	struct audit_report *r = w->report;
 	uint8_t should[SHA256_LEN];
 
-	if (row->seq != r->records + 1)
+	if (row->seq != w->seq + 1)
 		return broken(w, row->lane,
-		    row->seq < 1 ? row->seq : r->records + 1,
+		    row->seq < 1 ? row->seq : w->seq + 1,
 		    row->seq < 1 ? "it is before the first"
 				 : "it is not there");
-	audit_hash(should, r->hash, row->record);
+	audit_hash(should, w->hash, row->record);
 	if (memcmp(should, row->hash, SHA256_LEN) != 0)
 		return broken(
 		    w, row->lane, row->seq, "it is not what was written");
 	if (record_look(w, row) != 0)
 		return 1;
-	memcpy(r->hash, row->hash, SHA256_LEN);
-	r->records++;
+	memcpy(w->hash, row->hash, SHA256_LEN);
+	w->seq++;
+	w->report->records++;
 	return marks_look(w, row->seq, row->hash);
 }
 
-/* To the end, or to what is broken; -1 when that cannot be told. */
+/* One lane to its end, or to what is broken; -1 when that cannot be told. */
 static int
-walk_all(struct walk *w, const struct trail_end *end, struct fail *why)
+lane_walk(struct walk *w, int64_t lane, struct fail *why)
 {
 	struct audit_report *r = w->report;
+	struct trail_end end;
 	int64_t before;
 
-	if (mark_next(w) == 0 &&
-	    (store_trail_before(w->store, &before, why) != 0 ||
-		store_trail(w->store, before, each, w, why) != 0))
+	w->lane = lane;
+	w->seq = w->id = w->covered = 0;
+	memset(w->hash, 0, SHA256_LEN);
+	if (store_trail_end(w->store, lane, &end, why) != 0 ||
+	    store_trail_before(w->store, lane, &before, why) != 0)
 		return -1;
-	if (!w->failed && !r->broken && r->records < end->seq)
-		(void)broken(w, 0, r->records + 1, "it is not there");
-	if (!w->failed && !r->broken && r->issued < end->certificates)
-		(void)broken(w, 0, 0, "the last certificates have no record");
-	if (!w->failed && !r->broken &&
-	    store_trail_revoked(w->store, off_look, w, why) != 0)
+	if ((w->marks != NULL &&
+		w->marks->begin(w->marks->arg, lane, why) != 0) ||
+	    (mark_next(w) == 0 &&
+		store_trail(w->store, lane, before, each, w, why) != 0))
 		return -1;
+	if (!w->failed && !r->broken && w->seq < end.seq)
+		(void)broken(w, lane, w->seq + 1, "it is not there");
 	if (!w->failed && !r->broken)
-		(void)marks_look(w, INT64_MAX, r->hash);
+		(void)marks_look(w, INT64_MAX, w->hash);
+	memcpy(r->hash, w->hash, SHA256_LEN);
+	r->covered += w->covered;
+	w->end[w->lanes].lane = lane;
+	w->end[w->lanes++].records = w->seq;
+	return w->failed ? -1 : 0;
+}
+
+static int
+walk_all(struct walk *w, const int64_t *lane, size_t n, int64_t certificates,
+    struct fail *why)
+{
+	struct audit_report *r = w->report;
+
+	for (size_t i = 0; i < n && !r->broken; i++)
+		if (lane_walk(w, lane[i], why) != 0)
+			return -1;
+	if (!r->broken && r->issued < certificates)
+		(void)broken(w, 0, 0,
+		    w->dense ? "the last certificates have no record"
+			     : "certificates have no record");
+	if (!r->broken && store_trail_revoked(w->store, off_look, w, why) != 0)
+		return -1;
 	if (!w->failed)
 		doubts_settle(w);
 	return w->failed ? -1 : 0;
+}
+
+/* Those of the store and those that heads tell of, at least one. */
+static int
+lanes_find(
+    struct walk *w, int64_t lane[TRAIL_LANES], size_t *n, struct fail *why)
+{
+	if (store_trail_lanes(w->store, lane, n, why) != 0 ||
+	    (w->marks != NULL &&
+		w->marks->lanes(w->marks->arg, lane, n, why) != 0))
+		return -1;
+	if (*n == 0)
+		lane[(*n)++] = store_lane(w->store);
+	return 0;
 }
 
 int
@@ -413,13 +489,20 @@ audit_verify(struct audit_report *report, struct store *store,
 {
 	struct walk w = {
 	    .report = report, .store = store, .why = why, .marks = marks};
-	struct trail_end end;
+	int64_t lane[TRAIL_LANES], certificates;
+	size_t n;
 	int rc;
 
 	memset(report, 0, sizeof(*report));
-	if (store_trail_end(store, &end, why) != 0)
+	if (lanes_find(&w, lane, &n, why) != 0 ||
+	    store_trail_certificates(store, &certificates, &w.last, why) != 0)
 		return -1;
-	rc = walk_all(&w, &end, why);
+	w.dense = n == 1 && certificates == w.last;
+	/* Of what comes meanwhile there may be a million. */
+	w.last += 1 << 20;
+	w.seen = mem_new((size_t)(w.last >> 3) + 1);
+	rc = walk_all(&w, lane, n, certificates, why);
+	free(w.seen);
 	free(w.doubt);
 	free(w.gap);
 	return rc;

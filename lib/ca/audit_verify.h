@@ -17,7 +17,7 @@
 #ifndef MICROCA_AUDIT_VERIFY_H
 #define MICROCA_AUDIT_VERIFY_H
 
-#include "lib/store/store.h"
+#include "lib/store/trail.h"
 
 /* A signed head. */
 struct audit_mark {
@@ -27,10 +27,16 @@ struct audit_mark {
 	int64_t certificates; /* that there were; -1: it does not tell */
 	char where[200];      /* file and line, for people */
 	char wrong[320];      /* what is wrong with it by itself; "": nothing */
+	bool again;           /* its head told of another lane before */
 	bool back; /* it is that the audit was seen to have gone back */
 };
-/* Where they come from: rising by `seq`; `more` false: none is left. */
+/* Where they come from.  begin() for each lane, from the first on; then what
+ * they tell of it, rising by `seq`; `more` false: none is left.  lanes() adds
+ * those they tell of. */
 struct audit_marks {
+	int (*lanes)(
+	    void *arg, int64_t lane[TRAIL_LANES], size_t *n, struct fail *why);
+	int (*begin)(void *arg, int64_t lane, struct fail *why);
 	int (*next)(
 	    void *arg, struct audit_mark *mark, bool *more, struct fail *why);
 	void *arg;
@@ -39,8 +45,8 @@ struct audit_marks {
 struct audit_report {
 	int64_t records, issued;  /* that were looked at and are good */
 	int64_t heads, gaps;      /* likewise */
-	uint8_t hash[SHA256_LEN]; /* of the last good record */
-	int64_t covered;    /* record that the last good head tells of … */
+	uint8_t hash[SHA256_LEN]; /* of the last good one of the last lane */
+	int64_t covered;    /* records that the last good head tells of … */
 	int64_t covered_at; /* … and its time, Unix s; 0: no head */
 	bool broken;
 	int64_t lane, seq; /* the first broken record; 0: none is there */

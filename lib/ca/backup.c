@@ -94,7 +94,7 @@ database_look(struct manifest *m, const char *path, struct fail *why)
 	    store_whole(store, why) == 0 &&
 	    audit_verify(&report, store, NULL, why) == 0 &&
 	    store_count(store, &counts, m->made, why) == 0 &&
-	    store_head(store, &m->records, m->hash, why) == 0)
+	    store_head(store, 0, &m->records, m->hash, why) == 0)
 		rc = report.broken ? audit_broken(&report, why) : 0;
 	store_free(store);
 	if (rc == 0) {

@@ -133,8 +133,8 @@ records_open(struct ca_records **records, struct ca_records *old,
 	r = mem_new(sizeof(*r));
 	r->refs = 1;
 	r->url = str_dup(s->store);
-	if (store_open(&r->store, s->store, false, (unsigned)s->connections,
-		s->disk_reserve, why) != 0) {
+	if (store_open_node(&r->store, s->store, s->node, false,
+		(unsigned)s->connections, s->disk_reserve, why) != 0) {
 		records_drop(r);
 		return -1;
 	}

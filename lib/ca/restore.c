@@ -161,14 +161,14 @@ former_read(struct restoring *k, struct store *store, struct fail *why)
 	struct store_counts counts;
 	bool found;
 
-	if (store_head(store, &r->records, r->hash, why) != 0 ||
+	if (store_head(store, 0, &r->records, r->hash, why) != 0 ||
 	    store_count(store, &counts, k->wish->now, why) != 0)
 		return -1;
 	r->certificates = counts.certificates;
 	r->revoked = counts.revoked;
 	/* One chain is the beginning of the other, or they are two. */
 	if (r->records >= m->records) {
-		if (store_link(store, &found, hash, m->records, why) != 0)
+		if (store_link(store, &found, hash, 0, m->records, why) != 0)
 			return -1;
 		r->diverged =
 		    m->records > 0 &&
@@ -188,7 +188,7 @@ beginning_look(struct restoring *k, struct store *backup, struct fail *why)
 	if (!r->there || !r->readable || r->records == 0 ||
 	    r->records >= r->archive.manifest.records)
 		return 0;
-	if (store_link(backup, &found, hash, r->records, why) != 0)
+	if (store_link(backup, &found, hash, 0, r->records, why) != 0)
 		return -1;
 	r->diverged = !found || memcmp(hash, r->hash, SHA256_LEN) != 0;
 	return 0;
@@ -395,7 +395,8 @@ restore_apply(struct restore_report *report, const struct settings *settings,
 	memset(report, 0, sizeof(*report));
 	if (strncmp(settings->store, SCHEME "/", sizeof(SCHEME)) != 0)
 		rc = fail(why, FAIL_CONFIG, "db-url",
-		    "%s is not a database that a backup is put into",
+		    "%s is not a database that a backup is put into: restore "
+		    "into \"sqlite:PATH\", then \"microca store copy\"",
 		    settings->store);
 	else if (file_lock(&lock, path, 0, why) == 0) {
 		k.place = settings->store + strlen(SCHEME);

@@ -41,11 +41,34 @@ place(struct settings *s, const char *path, struct fail *why)
 static void
 store_resolve(struct settings *s)
 {
-	char *path = file_path(s->state, s->store + strlen("sqlite:"));
+	const char *scheme = "sqlite:";
+	char *path;
 
+	if (strncmp(s->store, scheme, strlen(scheme)) != 0)
+		return;
+	path = file_path(s->state, s->store + strlen(scheme));
 	free(s->store);
 	s->store = str_fmt("sqlite:%s", path);
 	free(path);
+}
+
+/* It would be shown by "microca check", and wherever the URL is told. */
+static int
+password_check(const struct settings *s, struct fail *why)
+{
+	const char *at = strstr(s->store, "://"), *host;
+
+	if (at == NULL || s->store[0] != 'p')
+		return 0;
+	host = strchr(at + 3, '@');
+	if ((host == NULL ||
+		memchr(at + 3, ':', (size_t)(host - at - 3)) == NULL) &&
+	    strstr(s->store, "password=") == NULL)
+		return 0;
+	return fail(why, FAIL_CONFIG, "db-url",
+	    "%s: no password belongs in the store's URL: name a passfile "
+	    "(postgresql://…?passfile=FILE) or a service",
+	    s->path);
 }
 
 static int
@@ -57,6 +80,8 @@ resolve(struct settings *s, struct fail *why)
 		    "%s: state, public, run, profiles and store may not be "
 		    "empty",
 		    s->path);
+	if (password_check(s, why) != 0)
+		return -1;
 	path_resolve(&s->state, s->folder);
 	path_resolve(&s->public_folder, s->folder);
 	path_resolve(&s->run, s->folder);

@@ -74,6 +74,7 @@ struct settings {
 	char *folder; /* its folder */
 	char *state, *public_folder, *run;
 	char *store;
+	int node; /* its lane of the audit chain, in PostgreSQL */
 	char *profiles_path;
 	struct profiles *profiles;
 	int log_sink, log_level;

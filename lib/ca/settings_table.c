@@ -9,7 +9,8 @@
 static bool
 store_ok(const char *text)
 {
-	return strncmp(text, "sqlite:", 7) == 0 && text[7] != '\0';
+	return (strncmp(text, "sqlite:", 7) == 0 && text[7] != '\0') ||
+	       strncmp(text, "postgresql://", 13) == 0;
 }
 
 static bool
@@ -507,7 +508,15 @@ static const struct conf_key settings_keys[] = {
 	.fallback = "\"sqlite:microca.db\"",
 	.text = "the database",
 	.ok = store_ok,
-	.form = "\"sqlite:PATH\""},
+	.form = "\"sqlite:PATH\" or \"postgresql://…\""},
+    {.name = "node",
+	.type = CONF_INT,
+	AT(node),
+	.min = 0,
+	.max = 63,
+	.fallback = "0",
+	.text = "this node's number among those that share a PostgreSQL "
+		"store"},
     {.name = "log",
 	.type = CONF_WORD,
 	AT(log_sink),

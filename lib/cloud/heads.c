@@ -63,16 +63,19 @@ sign(struct checkpoint *cp, struct ca *ca, int64_t now, struct fail *why)
 
 static void
 fill(struct checkpoint *cp, const struct settings *settings,
-    const struct trail_end *end, int64_t now)
+    const struct trail_ends *ends, int64_t now)
 {
 	memset(cp, 0, sizeof(*cp));
 	cp->edge = str_dup(heads_edge(settings));
 	cp->time = now;
-	cp->certificates = end->certificates;
-	cp->n = 1;
-	cp->lane[0].seq = end->seq;
-	hex_write(
-	    cp->lane[0].hash, (struct span){end->hash, SHA256_LEN}, false);
+	cp->certificates = ends->exact ? ends->end[0].certificates : 0;
+	cp->n = ends->n;
+	for (size_t i = 0; i < cp->n; i++) {
+		cp->lane[i].lane = ends->lane[i];
+		cp->lane[i].seq = ends->end[i].seq;
+		hex_write(cp->lane[i].hash,
+		    (struct span){ends->end[i].hash, SHA256_LEN}, false);
+	}
 	cp->head = checkpoint_head(cp);
 }
 
@@ -91,24 +94,24 @@ int
 heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
     struct fail *why)
 {
-	struct trail_end end;
+	struct trail_ends ends;
 	bool found;
 
 	*added = false;
 	if (heads_last(cp, &found, ca->settings, why) != 0)
 		return -1;
-	if (store_trail_end(ca->store, &end, why) != 0) {
+	if (store_trail_ends(ca->store, &ends, why) != 0) {
 		if (found)
 			checkpoint_free(cp);
 		return -1;
 	}
-	if (found && heads_is_at(cp, &end)) {
+	if (found && heads_is_at(cp, &ends)) {
 		looked(ca->settings);
 		return 0;
 	}
 	if (found)
 		checkpoint_free(cp);
-	fill(cp, ca->settings, &end, now);
+	fill(cp, ca->settings, &ends, now);
 	if (sign(cp, ca, now, why) == 0 &&
 	    headfile_add(added, ca->settings->state, cp, true, now, why) == 0)
 		return 0;

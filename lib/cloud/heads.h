@@ -39,8 +39,8 @@ MUST_CHECK int heads_last(struct checkpoint *cp, bool *found,
     const struct settings *settings, struct fail *why);
 /* When heads_make() last found the newest to be so, Unix s; 0: never. */
 int64_t heads_looked(const struct settings *settings);
-/* Does it tell of this very end?  NULL does not. */
-bool heads_is_at(const struct checkpoint *cp, const struct trail_end *end);
+/* Does it tell of these very ends?  NULL does not. */
+bool heads_is_at(const struct checkpoint *cp, const struct trail_ends *ends);
 /* Tell the connector of the newest, once; with cloud.mode "connector" only.  As
  * connector_open(), connector_head(). */
 MUST_CHECK int heads_tell(const struct settings *settings, struct fail *why);

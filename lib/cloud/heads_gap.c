@@ -19,7 +19,8 @@ head_fits(bool *fits, const struct checkpoint *cp, struct store *store,
 	char hex[2 * SHA256_LEN + 1], *record;
 
 	*fits = false;
-	if (store_trail_find(store, &record, hash, cp->lane[0].seq, why) != 0)
+	if (store_trail_find(store, &record, hash, 0, cp->lane[0].seq, why) !=
+	    0)
 		return -1;
 	if (record != NULL) {
 		hex_write(hex, (struct span){hash, SHA256_LEN}, false);
@@ -109,7 +110,7 @@ heads_gap(bool *gap, const struct settings *settings, struct store *store,
 		return -1;
 	if (!found)
 		return 0;
-	if ((rc = store_trail_end(store, &end, why)) == 0 &&
+	if ((rc = store_trail_end(store, 0, &end, why)) == 0 &&
 	    (rc = head_fits(&fits, &last, store, why)) == 0 && !fits &&
 	    (rc = lost_from(&from, settings, store, end.seq, why)) == 0) {
 		rc = record_gap(store, requester, &last, from, why);

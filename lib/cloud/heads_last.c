@@ -36,11 +36,20 @@ heads_looked(const struct settings *settings)
 }
 
 bool
-heads_is_at(const struct checkpoint *cp, const struct trail_end *end)
+heads_is_at(const struct checkpoint *cp, const struct trail_ends *ends)
 {
 	char hash[2 * SHA256_LEN + 1];
 
-	hex_write(hash, (struct span){end->hash, SHA256_LEN}, false);
-	return cp != NULL && cp->n == 1 && cp->lane[0].seq == end->seq &&
-	       strcmp(cp->lane[0].hash, hash) == 0;
+	if (cp == NULL || cp->n != ends->n)
+		return false;
+	for (size_t i = 0; i < cp->n; i++) {
+		const struct trail_end *end = &ends->end[i];
+
+		hex_write(hash, (struct span){end->hash, SHA256_LEN}, false);
+		if (cp->lane[i].lane != ends->lane[i] ||
+		    cp->lane[i].seq != end->seq ||
+		    strcmp(cp->lane[i].hash, hash) != 0)
+			return false;
+	}
+	return true;
 }

@@ -32,6 +32,8 @@ struct heads {
 	const STACK_OF(X509) * signers;
 	struct source source[SOURCES];
 	size_t n;
+	int64_t lane; /* that is told of; -1: each head's first */
+	bool begun;   /* nothing was told yet, and it is at the beginning */
 };
 
 /* ---- one line ---------------------------------------------------------------------- */
@@ -93,12 +95,17 @@ is_later(struct source *s)
 }
 
 static void
-mark_fill(struct source *s)
+mark_fill(struct source *s, int64_t number)
 {
 	const struct checkpoint_lane *lane = &s->cp.lane[0];
 	struct bytes hash = {0};
 
+	for (size_t i = 0; i < s->cp.n; i++)
+		if (s->cp.lane[i].lane == number)
+			lane = &s->cp.lane[i];
+
 	s->mark.lane = lane->lane;
+	s->mark.again = lane != &s->cp.lane[0];
 	s->mark.seq = lane->seq;
 	s->mark.time = s->cp.time;
 	s->mark.certificates = s->cp.certificates > 0 ? s->cp.certificates : -1;
@@ -119,7 +126,8 @@ remember(struct source *s)
 }
 
 static void
-line_look(struct source *s, const STACK_OF(X509) * signers, const char *line)
+line_look(struct source *s, const STACK_OF(X509) * signers, int64_t lane,
+    const char *line)
 {
 	struct fail why = {0};
 
@@ -132,7 +140,7 @@ line_look(struct source *s, const STACK_OF(X509) * signers, const char *line)
 		wrong(s, "this is no head of an audit");
 		return;
 	}
-	mark_fill(s);
+	mark_fill(s, lane);
 	if (was_accepted(s, line) && is_signed(s, signers, s->cp.signature) &&
 	    is_later(s))
 		remember(s);
@@ -143,7 +151,8 @@ line_look(struct source *s, const STACK_OF(X509) * signers, const char *line)
 /* A line of syslog has something before it; what a loss of power cut off at the
  * end counts for nothing. */
 static int
-source_next(struct source *s, const STACK_OF(X509) * signers, struct fail *why)
+source_line(struct source *s, const STACK_OF(X509) * signers, int64_t lane,
+    struct fail *why)
 {
 	char *line = NULL, *brace = NULL;
 	size_t size = 0;
@@ -165,10 +174,23 @@ source_next(struct source *s, const STACK_OF(X509) * signers, struct fail *why)
 	}
 	if (brace != NULL) {
 		s->more = true;
-		line_look(s, signers, brace);
+		line_look(s, signers, lane, brace);
 	}
 	free(line);
 	return 0;
+}
+
+/* Heads that do not tell of the lane are nothing to it. */
+static int
+source_next(struct source *s, const struct heads *h, struct fail *why)
+{
+	int rc;
+
+	do
+		rc = source_line(s, h->signers, h->lane, why);
+	while (rc == 0 && s->more && h->lane >= 0 && s->cp.n > 0 &&
+	       s->mark.lane != h->lane && s->mark.wrong[0] == '\0');
+	return rc;
 }
 
 /* Takes `path` over. */
@@ -191,7 +213,7 @@ source_add(struct heads *h, char *path, struct fail *why)
 		return fail_errno(why, "open");
 	}
 	s->end = S_ISREG(st.st_mode) ? st.st_size : INT64_MAX;
-	return source_next(s, h->signers, why);
+	return source_next(s, h, why);
 }
 
 static int
@@ -227,6 +249,8 @@ heads_open(struct heads **heads, const struct settings *settings,
 
 	*heads = NULL;
 	h->signers = signers;
+	h->lane = -1;
+	h->begun = true;
 	rc = folder_add(h, folder, why);
 	for (size_t i = 0; rc == 0 && i < n; i++)
 		rc = source_add(h, str_dup(more[i]), why);
@@ -268,6 +292,7 @@ heads_next(struct heads *heads, struct audit_mark *mark, struct checkpoint *cp,
 			first = s;
 	}
 	*more = first != NULL;
+	heads->begun = false;
 	if (first == NULL)
 		return 0;
 	*mark = first->mark;
@@ -275,7 +300,77 @@ heads_next(struct heads *heads, struct audit_mark *mark, struct checkpoint *cp,
 		*cp = first->cp;
 		memset(&first->cp, 0, sizeof(first->cp));
 	}
-	return source_next(first, heads->signers, why);
+	return source_next(first, heads, why);
+}
+
+/* ---- lane by lane -------------------------------------------------------------------- */
+
+static int
+source_begin(struct source *s, const struct heads *h, struct fail *why)
+{
+	if (fseeko(s->file, 0, SEEK_SET) != 0) {
+		(void)fail(why, FAIL_CONFIG, "file",
+		    "%s can be read once, and the audit has several lanes: "
+		    "wanted a file",
+		    s->path);
+		return fail_errno(why, "fseek");
+	}
+	checkpoint_free(&s->before);
+	s->have_before = false;
+	s->line = 0;
+	return source_next(s, h, why);
+}
+
+static int
+lane_begin(void *arg, int64_t lane, struct fail *why)
+{
+	struct heads *h = arg;
+	int rc = 0;
+
+	/* What can be read once will do for SQLite's only one. */
+	if (h->begun && lane == 0 && h->lane < 0)
+		return 0;
+	h->lane = lane;
+	for (size_t i = 0; i < h->n && rc == 0; i++)
+		rc = source_begin(&h->source[i], h, why);
+	return rc;
+}
+
+static void
+lane_add(int64_t lane[TRAIL_LANES], size_t *n, int64_t one)
+{
+	size_t at = 0;
+
+	while (at < *n && lane[at] < one)
+		at++;
+	if (*n == TRAIL_LANES || (at < *n && lane[at] == one))
+		return;
+	memmove(&lane[at + 1], &lane[at], (*n - at) * sizeof(*lane));
+	lane[at] = one;
+	(*n)++;
+}
+
+/* Of the last heads: a lane is in all that come after its first. */
+static int
+lanes_add(void *arg, int64_t lane[TRAIL_LANES], size_t *n, struct fail *why)
+{
+	struct heads *h = arg;
+	struct audit_mark mark;
+	struct checkpoint cp = {0};
+	bool more = true;
+	int rc = 0;
+
+	for (size_t i = 0; i < h->n; i++)
+		if (fseeko(h->source[i].file, 0, SEEK_CUR) != 0)
+			return 0;
+	while (rc == 0 && more) {
+		rc = heads_next(h, &mark, &cp, &more, why);
+		for (size_t i = 0; rc == 0 && more && i < cp.n; i++)
+			if (mark.wrong[0] == '\0')
+				lane_add(lane, n, cp.lane[i].lane);
+		checkpoint_free(&cp);
+	}
+	return rc;
 }
 
 static int
@@ -287,7 +382,10 @@ mark_next(void *arg, struct audit_mark *mark, bool *more, struct fail *why)
 struct audit_marks
 heads_marks(struct heads *heads)
 {
-	return (struct audit_marks){.next = mark_next, .arg = heads};
+	return (struct audit_marks){.lanes = lanes_add,
+	    .begin = lane_begin,
+	    .next = mark_next,
+	    .arg = heads};
 }
 
 static void

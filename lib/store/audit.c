@@ -113,27 +113,6 @@ audit_hash(uint8_t hash[SHA256_LEN], const uint8_t previous[SHA256_LEN],
 	bytes_free(&both);
 }
 
-static int
-audit_last(
-    int64_t *seq, uint8_t hash[SHA256_LEN], struct conn *c, struct fail *why)
-{
-	struct span s;
-	bool row;
-
-	*seq = 0;
-	memset(hash, 0, SHA256_LEN);
-	if (db_query(
-		c, SQL_AUDIT_LAST, &row, VALUES(value_number(LANE)), why) != 0)
-		return -1;
-	if (!row)
-		return 0;
-	*seq = db_number(c, SQL_AUDIT_LAST, 0);
-	s = db_octets(c, SQL_AUDIT_LAST, 1);
-	if (s.len == SHA256_LEN)
-		memcpy(hash, s.data, SHA256_LEN);
-	return 0;
-}
-
 int
 audit_add(struct conn *c, const struct audit *entry, const char *text,
     int64_t when_us, struct fail *why)
@@ -142,11 +121,11 @@ audit_add(struct conn *c, const struct audit *entry, const char *text,
 	int64_t seq;
 	bool row;
 
-	if (audit_last(&seq, previous, c, why) != 0)
+	if (audit_end(&seq, previous, &row, c, c->lane, why) != 0)
 		return -1;
 	audit_hash(hash, previous, text);
 	return db_query(c, SQL_AUDIT_INSERT, &row,
-	    VALUES(value_number(LANE), value_number(seq + 1),
+	    VALUES(value_number(lane_key(c->lane, seq + 1)),
 		value_number(when_us), value_text(entry->event),
 		value_text(entry->reason), value_text(entry->serial),
 		value_octets(hash, SHA256_LEN), value_text(text)),

@@ -1,5 +1,6 @@
 #include "lib/store/backup.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -7,18 +8,23 @@
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
 #include "lib/store/rows.h"
+#include "lib/store/transfer.h"
 
 #define MARK "restored" /* in meta: Unix s */
 
 int
 store_copy(struct store *store, const char *path, struct fail *why)
 {
-	return store->db->driver->copy(store->db, path, why);
+	if (store->db->driver->copy != NULL)
+		return store->db->driver->copy(store->db, path, why);
+	return transfer_file(store, path, why);
 }
 
 int
 store_whole(struct store *store, struct fail *why)
 {
+	if (store->db->driver->whole == NULL)
+		return store->db->driver->state(store->db, why);
 	return store->db->driver->whole(store->db, why);
 }
 
@@ -31,30 +37,23 @@ store_size(struct store *store, int64_t *octets, struct fail *why)
 /* ---- where its audit chain is -------------------------------------------------- */
 
 int
-store_head(struct store *store, int64_t *seq, uint8_t hash[SHA256_LEN],
-    struct fail *why)
+store_head(struct store *store, int64_t lane, int64_t *seq,
+    uint8_t hash[SHA256_LEN], struct fail *why)
 {
-	const enum sql q = SQL_AUDIT_LAST;
 	struct conn *c;
 	bool row;
 	int rc;
 
-	*seq = 0;
-	memset(hash, 0, SHA256_LEN);
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = db_query(c, q, &row, VALUES(value_number(LANE)), why);
-	if (rc == 0 && row) {
-		*seq = db_number(c, q, 0);
-		hash_read(hash, c, q, 1);
-	}
+	rc = audit_end(seq, hash, &row, c, lane, why);
 	db_rollback(c);
 	return rc;
 }
 
 int
 store_link(struct store *store, bool *found, uint8_t hash[SHA256_LEN],
-    int64_t seq, struct fail *why)
+    int64_t lane, int64_t seq, struct fail *why)
 {
 	const enum sql q = SQL_AUDIT_LIST;
 	struct conn *c;
@@ -64,11 +63,12 @@ store_link(struct store *store, bool *found, uint8_t hash[SHA256_LEN],
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
 	rc = db_query(c, q, found,
-	    VALUES(value_number(LANE), value_number(seq - 1), value_number(1)),
+	    VALUES(value_number(lane_key(lane, seq)),
+		value_number(lane_key(lane, seq)), value_number(1)),
 	    why);
-	*found = rc == 0 && *found && db_number(c, q, 1) == seq;
+	*found = rc == 0 && *found;
 	if (*found)
-		hash_read(hash, c, q, 3);
+		hash_read(hash, c, q, 2);
 	db_rollback(c);
 	return rc;
 }
@@ -128,43 +128,56 @@ secrets_revoke(struct conn *c, int64_t now, struct fail *why)
 	    c, SQL_SECRET_REVOKE_OPEN, &row, VALUES(value_number(now)), why);
 }
 
+struct restored {
+	bool lost;
+	int64_t now;
+	const struct audit *entry;
+};
+
+static int
+restored_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	const struct restored *r = arg;
+	char text[24];
+	bool row;
+
+	(void)keep;
+	(void)snprintf(text, sizeof(text), "%lld", (long long)r->now);
+	if (db_query(c, SQL_META_PUT, &row,
+		VALUES(value_text(MARK), value_text(text)), why) != 0 ||
+	    (r->lost && secrets_revoke(c, r->now, why) != 0))
+		return -1;
+	return entry_add(c, r->entry, why);
+}
+
 int
 store_restored(struct store *store, bool lost, const struct audit *entry,
     int64_t now, struct fail *why)
 {
-	char *text = str_fmt("%lld", (long long)now);
-	struct conn *c;
-	bool row;
-	int rc = -1;
+	struct restored r = {lost, now, entry};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) == 0) {
-		if (db_query(c, SQL_META_PUT, &row,
-			VALUES(value_text(MARK), value_text(text)), why) == 0 &&
-		    (!lost || secrets_revoke(c, now, why) == 0) &&
-		    entry_add(c, entry, why) == 0)
-			rc = db_commit(c, true, why);
-		else
-			db_rollback(c);
-	}
-	free(text);
-	return rc;
+	return db_write(store->db, true, restored_rows, &r, why);
+}
+
+static int
+reconciled_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	bool row;
+
+	(void)keep;
+	if (db_query(c, SQL_META_DROP, &row, VALUES(value_text(MARK)), why) !=
+	    0)
+		return -1;
+	return entry_add(c, arg, why);
 }
 
 int
 store_reconciled(
     struct store *store, const struct audit *entry, struct fail *why)
 {
-	struct conn *c;
-	bool row;
+	struct audit said = *entry;
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (db_query(c, SQL_META_DROP, &row, VALUES(value_text(MARK)), why) ==
-		0 &&
-	    entry_add(c, entry, why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, true, reconciled_rows, &said, why);
 }
 
 int
@@ -187,25 +200,39 @@ store_restored_when(struct store *store, int64_t *when, struct fail *why)
 
 /* ---- what only others know ------------------------------------------------------------ */
 
+struct forgotten {
+	const char *issuer;
+	const struct store_revoked *r;
+	size_t n;
+	const struct audit *entry;
+};
+
+static int
+forgotten_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	const struct forgotten *f = arg;
+	bool row;
+
+	(void)keep;
+	for (size_t i = 0; i < f->n; i++) {
+		const struct store_revoked *r = &f->r[i];
+
+		if (db_query(c, SQL_FORGOTTEN_PUT, &row,
+			VALUES(value_text(f->issuer), value_text(r->serial),
+			    value_number(r->revoked), value_number(r->reason),
+			    value_number(r->invalid)),
+			why) != 0)
+			return -1;
+	}
+	return entry_add(c, f->entry, why);
+}
+
 int
 store_forgotten_add(struct store *store, const char *issuer,
     const struct store_revoked *r, size_t n, const struct audit *entry,
     struct fail *why)
 {
-	struct conn *c;
-	bool row;
-	int rc = 0;
+	struct forgotten f = {issuer, r, n, entry};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		rc = db_query(c, SQL_FORGOTTEN_PUT, &row,
-		    VALUES(value_text(issuer), value_text(r[i].serial),
-			value_number(r[i].revoked), value_number(r[i].reason),
-			value_number(r[i].invalid)),
-		    why);
-	if (rc == 0 && entry_add(c, entry, why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, true, forgotten_rows, &f, why);
 }

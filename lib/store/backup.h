@@ -22,12 +22,12 @@ MUST_CHECK int store_whole(struct store *store, struct fail *why);
 MUST_CHECK int store_size(
     struct store *store, int64_t *octets, struct fail *why);
 
-/* The last record of the audit chain; seq 0, zeros: none.  And the hash of
+/* The last record of a lane of the audit chain; seq 0, zeros: none.  And the hash of
  * record `seq`; `found` false: there is none. */
-MUST_CHECK int store_head(struct store *store, int64_t *seq,
+MUST_CHECK int store_head(struct store *store, int64_t lane, int64_t *seq,
     uint8_t hash[SHA256_LEN], struct fail *why);
 MUST_CHECK int store_link(struct store *store, bool *found,
-    uint8_t hash[SHA256_LEN], int64_t seq, struct fail *why);
+    uint8_t hash[SHA256_LEN], int64_t lane, int64_t seq, struct fail *why);
 
 /*
  * Nobody has the database open, nor can open it until `lock` is closed:

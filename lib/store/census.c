@@ -88,8 +88,7 @@ count_states(struct census *t, struct conn *c, struct fail *why)
 static int
 count_rest(struct census *t, struct conn *c, struct fail *why)
 {
-	if (ask(&t->audit, c, SQL_AUDIT_LAST, VALUES(value_number(LANE)),
-		why) != 0 ||
+	if (audit_rows(&t->audit, c, why) != 0 ||
 	    ask(&t->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why) != 0 ||
 	    ask(&t->dead, c, SQL_DELIVERY_DEAD, NULL, 0, why) != 0)
 		return -1;

@@ -56,15 +56,25 @@ fail_rows(struct conn *c, const struct outbox_settled *s, int64_t now,
 	    why);
 }
 
+struct settling {
+	const struct outbox_settled *s;
+	size_t n;
+	int64_t now;
+};
+
 static int
-settle_rows(struct conn *c, const struct outbox_settled *s, size_t n,
-    int64_t now, struct fail *why)
+settle_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 {
-	for (size_t i = 0; i < n; i++) {
-		if ((s[i].end == OUTBOX_DONE ? done_rows : fail_rows)(
-			c, &s[i], now, why) != 0)
+	const struct settling *x = arg;
+
+	(void)keep;
+	for (size_t i = 0; i < x->n; i++) {
+		const struct outbox_settled *s = &x->s[i];
+
+		if ((s->end == OUTBOX_DONE ? done_rows : fail_rows)(
+			c, s, x->now, why) != 0)
 			return -1;
-		if (s[i].entry != NULL && entry_add(c, s[i].entry, why) != 0)
+		if (s->entry != NULL && entry_add(c, s->entry, why) != 0)
 			return -1;
 	}
 	return 0;
@@ -74,16 +84,9 @@ int
 store_outbox_settle(struct store *store, const struct outbox_settled *settled,
     size_t n, int64_t now, struct fail *why)
 {
-	struct conn *c;
+	struct settling x = {settled, n, now};
 
-	if (n == 0)
-		return 0;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (settle_rows(c, settled, n, now, why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return n == 0 ? 0 : db_write(store->db, true, settle_rows, &x, why);
 }
 
 /* ---- what the operator says ---------------------------------------------- */
@@ -116,73 +119,73 @@ retry_one(int64_t *n, struct conn *c, const char *device, struct fail *why)
 	    c, SQL_DELIVERY_RETRY, &row, VALUES(value_text(device)), why);
 }
 
+/* An operator's word about one device, or all. */
+struct word {
+	const char *device;
+	const struct audit *entry;
+	int64_t n, now;
+};
+
 static int
-retry_rows(int64_t *n, struct conn *c, const char *device,
-    const struct audit *entry, struct fail *why)
+retry_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 {
-	struct audit said = *entry;
+	struct word *w = arg;
+	struct audit said = *w->entry;
 	bool row;
 
-	if (device != NULL) {
-		if (retry_one(n, c, device, why) != 0)
+	w->n = 0;
+	if (w->device != NULL) {
+		if (retry_one(&w->n, c, w->device, why) != 0)
 			return -1;
-	} else if (count(n, c, SQL_DELIVERY_WAITING, why) != 0 ||
+	} else if (count(&w->n, c, SQL_DELIVERY_WAITING, why) != 0 ||
 		   db_query(c, SQL_DELIVERY_RETRY_ALL, &row, NULL, 0, why) !=
 		       0) {
 		return -1;
 	}
-	said.count = *n;
-	return *n > 0 ? entry_add(c, &said, why) : 0;
+	said.count = w->n;
+	*keep = w->n > 0;
+	return *keep ? entry_add(c, &said, why) : 0;
 }
 
 int
 store_outbox_retry(struct store *store, int64_t *n, const char *device,
     const struct audit *entry, struct fail *why)
 {
-	struct conn *c;
+	struct word w = {.device = device, .entry = entry};
+	int rc = db_write(store->db, true, retry_rows, &w, why);
 
-	*n = 0;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (retry_rows(n, c, device, entry, why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	*n = rc == 0 ? w.n : 0;
+	return rc;
 }
 
 static int
-drop_rows(struct conn *c, const char *device, int64_t now,
-    const struct audit *entry, struct fail *why)
+drop_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 {
+	const enum sql q = SQL_OUTBOX_NEWEST;
+	const struct word *w = arg;
+	const struct value device = value_text(w->device);
 	bool row;
 
-	if (db_query(c, SQL_OUTBOX_NEWEST, &row, VALUES(value_text(device)),
-		why) != 0)
+	(void)keep;
+	if (db_query(c, q, &row, VALUES(device), why) != 0)
 		return -1;
 	if (!row)
 		return fail(why, FAIL_ABSENT, "cloud-device",
-		    "nothing is to be told of device \"%s\"", device);
+		    "nothing is to be told of device \"%s\"", w->device);
 	/* Negative: not told. */
-	if (confirm(c, device, db_number(c, SQL_OUTBOX_NEWEST, 0), -now, why) !=
-		0 ||
-	    db_query(c, SQL_DELIVERY_RETRY, &row, VALUES(value_text(device)),
-		why) != 0)
+	if (confirm(c, w->device, db_number(c, q, 0), -w->now, why) != 0 ||
+	    db_query(c, SQL_DELIVERY_RETRY, &row, VALUES(device), why) != 0)
 		return -1;
-	return entry_add(c, entry, why);
+	return entry_add(c, w->entry, why);
 }
 
 int
 store_outbox_drop(struct store *store, const char *device, int64_t now,
     const struct audit *entry, struct fail *why)
 {
-	struct conn *c;
+	struct word w = {.device = device, .entry = entry, .now = now};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (drop_rows(c, device, now, entry, why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, true, drop_rows, &w, why);
 }
 
 /* ---- how things are ------------------------------------------------------ */

@@ -1,6 +1,7 @@
 #include "lib/store/driver.h"
 
 #include <string.h>
+#include <time.h>
 
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
@@ -9,7 +10,7 @@
 static int
 metered(int rc, const struct fail *why)
 {
-	if (rc != 0)
+	if (rc != 0 && strcmp(why->reason, DB_AGAIN) != 0)
 		meter_count(METER_STORE_ERROR, why->reason, NULL);
 	return rc;
 }
@@ -59,6 +60,56 @@ void
 db_rollback(struct conn *c)
 {
 	c->driver->rollback(c);
+}
+
+/* Half a ms, then up to 50: never in step with others. */
+static void
+stand_back(unsigned tries)
+{
+	unsigned most = tries < 6 ? 500U << tries : 30000U;
+	unsigned us = most / 2 + (unsigned)(when_now_us() % most);
+	struct timespec nap = {0, (long)us * 1000};
+
+	(void)nanosleep(&nap, NULL);
+}
+
+static int
+write_once(
+    struct db *db, bool durable, db_work *work, void *arg, struct fail *why)
+{
+	bool keep = true;
+	struct conn *c;
+
+	if (db_begin(&c, db, DB_WRITE, why) != 0)
+		return -1;
+	if (work(c, arg, &keep, why) != 0) {
+		db_rollback(c);
+		return -1;
+	}
+	if (keep)
+		return db_commit(c, durable, why);
+	db_rollback(c);
+	/* It may have read what another committed and is still to sync. */
+	return db_sync(db, why);
+}
+
+int
+db_write(
+    struct db *db, bool durable, db_work *work, void *arg, struct fail *why)
+{
+	double until = when_clock() + DB_WAIT;
+	unsigned tries = 0;
+
+	for (;;) {
+		if (write_once(db, durable, work, arg, why) == 0)
+			return 0;
+		if (strcmp(why->reason, DB_AGAIN) != 0)
+			return -1;
+		if (when_clock() >= until)
+			return fail(
+			    why, FAIL_BUSY, "db-busy", "the database is busy");
+		stand_back(tries++);
+	}
 }
 
 int

@@ -5,7 +5,7 @@
  * connections, begins and ends transactions, binds, steps and makes what was
  * committed durable.  A driver's own structs begin with struct db and struct
  * conn.  Every verb may fail with FAIL_BUSY "db-busy", "db-write",
- * "db-corrupt", "db-sync", "disk-full" and FAIL_BROKEN "db-constraint".
+ * "db-down", "db-corrupt", "db-sync", "disk-full" and FAIL_BROKEN "db-constraint".
  */
 #ifndef MICROCA_DRIVER_H
 #define MICROCA_DRIVER_H
@@ -20,15 +20,20 @@ struct db {
 };
 struct conn {
 	const struct store_driver *driver;
+	int64_t lane; /* of the audit chain, that it appends to */
 };
 
 struct db_options {
 	const char *place; /* what follows the scheme in the URL */
 	bool create;
 	unsigned connections;
-	double wait; /* s: for a lock, a connection; 0: DB_WAIT */
-	bool full;   /* sync inside COMMIT: for comparison only */
-	bool alone;  /* the caller holds the lock of `alone` below */
+	double wait;  /* s: for a lock, a connection; 0: DB_WAIT */
+	bool full;    /* sync inside COMMIT: for comparison only */
+	int64_t lane; /* of the audit chain; SQLite has lane 0 alone */
+	bool grow;    /* bring an older schema to the present one: SQLite does
+	               * so anyhow */
+	int *was;     /* NULL, or gets the version that it grew from */
+	bool alone;   /* the caller holds the lock of `alone` below */
 };
 #define DB_WAIT 10.0
 
@@ -47,6 +52,9 @@ struct value {
 
 struct store_driver {
 	const char *scheme; /* "sqlite:" */
+	/* Others write at the same time: new numbers come from a sequence, and
+	 * a transaction reads nothing that all others write. */
+	bool many;
 	int (*open)(
 	    struct db **db, const struct db_options *o, struct fail *why);
 	void (*close)(struct db *db);
@@ -67,7 +75,9 @@ struct store_driver {
 	int64_t (*number)(struct conn *c, enum sql id, int column);
 	const char *(*text)(struct conn *c, enum sql id, int column);
 	struct span (*octets)(struct conn *c, enum sql id, int column);
-	/* As store_copy() and the others of backup.h. */
+	struct value (*value)(struct conn *c, enum sql id, int column);
+	/* As store_copy() and the others of backup.h; NULL: row by row, and
+	 * nothing to look at. */
 	int (*copy)(struct db *db, const char *path, struct fail *why);
 	int (*whole)(struct db *db, struct fail *why);
 	int (*size)(struct db *db, int64_t *octets, struct fail *why);
@@ -77,7 +87,7 @@ struct store_driver {
 	const char *(*folder)(struct db *db);
 };
 
-extern const struct store_driver sqlite_driver;
+extern const struct store_driver sqlite_driver, pgsql_driver;
 
 struct value value_number(int64_t v);
 struct value value_text(const char *s); /* NULL: SQL's NULL */
@@ -88,6 +98,16 @@ MUST_CHECK int db_begin(
 MUST_CHECK int db_commit(struct conn *c, bool durable, struct fail *why);
 void db_rollback(struct conn *c);
 MUST_CHECK int db_sync(struct db *db, struct fail *why);
+/*
+ * One write transaction: `work`, then the commit.  `keep` is true before; where
+ * `work` makes it false nothing is written, and what it read is synced.
+ * `work` runs again when it met another's transaction (DB_AGAIN), until DB_WAIT
+ * is over: what it gives out has to be the last run's alone.
+ */
+typedef int db_work(struct conn *c, void *arg, bool *keep, struct fail *why);
+MUST_CHECK int db_write(
+    struct db *db, bool durable, db_work *work, void *arg, struct fail *why);
+#define DB_AGAIN "db-again" /* FAIL_BUSY, between driver and db_write() */
 /* Bind and step once. */
 MUST_CHECK int db_query(struct conn *c, enum sql id, bool *row,
     const struct value *values, size_t n, struct fail *why);

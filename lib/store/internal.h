@@ -11,8 +11,10 @@
 struct store {
 	struct db *db;
 	struct refusals *refusals;
-	int64_t reserve;         /* octets */
-	int64_t space, space_at; /* atomic: free octets, when looked (s) */
+	int64_t lane;              /* of the audit, that it writes to */
+	int64_t reserve;           /* octets */
+	int64_t newest, newest_at; /* atomic: issued last, when looked (s) */
+	int64_t space, space_at;   /* atomic: free octets, when looked (s) */
 };
 
 /* store_open() with all that the driver can be told; `o->place` is set here. */

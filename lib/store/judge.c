@@ -47,27 +47,52 @@ judge_repeat(struct bytes *der, struct conn *c,
 	return 0;
 }
 
-int
-judge_clock(int64_t *id, struct conn *c, const struct store_rules *rules,
-    struct fail *why)
+static int
+clock_check(int64_t newest, const struct store_rules *rules, struct fail *why)
 {
-	char newest[WHEN_LEN];
-	bool row;
+	char text[WHEN_LEN];
 
-	*id = 1;
-	if (db_query(c, SQL_CERT_LAST, &row, NULL, 0, why) != 0)
-		return -1;
-	if (!row)
+	if (newest <= rules->now + rules->clock_slack)
 		return 0;
-	*id = db_number(c, SQL_CERT_LAST, 0) + 1;
-	if (db_number(c, SQL_CERT_LAST, 1) <= rules->now + rules->clock_slack)
-		return 0;
-	when_write(newest, db_number(c, SQL_CERT_LAST, 1));
+	when_write(text, newest);
 	(void)fail(why, FAIL_BUSY, "clock", "the CA's clock is not right");
 	return fail_cause(why,
 	    "the newest certificate was issued at %s, which "
 	    "is in the future: the clock was set back",
-	    newest);
+	    text);
+}
+
+int
+judge_clock(int64_t *id, struct conn *c, const struct store_rules *rules,
+    struct fail *why)
+{
+	const enum sql q = SQL_CERT_LAST;
+	bool row;
+
+	*id = 1;
+	if (db_query(c, q, &row, NULL, 0, why) != 0)
+		return -1;
+	if (!row)
+		return 0;
+	*id = db_number(c, q, 0) + 1;
+	return clock_check(db_number(c, q, 1), rules, why);
+}
+
+/* Where many write, `newest` was looked up before the transaction: it would
+ * be at odds with each other one. */
+static int
+judge_number(int64_t *id, struct conn *c, const struct store_rules *rules,
+    int64_t newest, struct fail *why)
+{
+	const enum sql q = SQL_CERT_NEXT;
+	bool row;
+
+	if (!c->driver->many)
+		return judge_clock(id, c, rules, why);
+	if (db_query(c, q, &row, NULL, 0, why) != 0)
+		return -1;
+	*id = db_number(c, q, 0);
+	return clock_check(newest, rules, why);
 }
 
 static int
@@ -244,9 +269,9 @@ judge_explain(struct verdicts *v, struct conn *c, const struct record *r,
 
 int
 judge_issue(int64_t *id, struct conn *c, const struct record *r,
-    const struct store_rules *rules, struct fail *why)
+    const struct store_rules *rules, int64_t newest, struct fail *why)
 {
-	if (judge_clock(id, c, rules, why) != 0 ||
+	if (judge_number(id, c, rules, newest, why) != 0 ||
 	    judge_serial(c, r, why) != 0 || judge_wanted(c, r, rules, why) != 0)
 		return -1;
 	return 0;

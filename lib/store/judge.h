@@ -28,8 +28,9 @@ void judge_explain(struct verdicts *v, struct conn *c, const struct record *r,
 MUST_CHECK int judge_clock(int64_t *id, struct conn *c,
     const struct store_rules *rules, struct fail *why);
 /* Clock, serial, renewed certificate, secret, key, name, device, quota; `id` is
- * the new row's. */
+ * the new row's, `newest` when the newest one was issued, where the driver has
+ * `many`. */
 MUST_CHECK int judge_issue(int64_t *id, struct conn *c, const struct record *r,
-    const struct store_rules *rules, struct fail *why);
+    const struct store_rules *rules, int64_t newest, struct fail *why);
 
 #endif

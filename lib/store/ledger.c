@@ -31,24 +31,33 @@ sum_add(struct conn *c, const struct refusal_sum *sum, struct fail *why)
 	return entry_add(c, &entry, why);
 }
 
-/* `entry` may be NULL. */
+struct page {
+	const struct audit *entry; /* NULL: none */
+	const struct refusal_sum *sums;
+	size_t n;
+};
+
+static int
+page_write(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	const struct page *p = arg;
+	int rc = 0;
+
+	(void)keep;
+	for (size_t i = 0; i < p->n && rc == 0; i++)
+		rc = sum_add(c, &p->sums[i], why);
+	if (rc == 0 && p->entry != NULL)
+		rc = entry_add(c, p->entry, why);
+	return rc;
+}
+
 static int
 ledger_write(struct store *store, const struct audit *entry,
     const struct refusal_sum *sums, size_t n, bool durable, struct fail *why)
 {
-	struct conn *c;
-	int rc = 0;
+	struct page p = {entry, sums, n};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	for (size_t i = 0; i < n && rc == 0; i++)
-		rc = sum_add(c, &sums[i], why);
-	if (rc == 0 && entry != NULL)
-		rc = entry_add(c, entry, why);
-	if (rc == 0)
-		return db_commit(c, durable, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, durable, page_write, &p, why);
 }
 
 static size_t

@@ -140,10 +140,8 @@ store_count(struct store *store, struct store_counts *counts, int64_t now,
 	if (rc == 0)
 		rc = count_one(
 		    &counts->revoked, c, SQL_CERT_REVOKED, NULL, 0, why);
-	/* The chain has no gaps: its last number is its length. */
 	if (rc == 0)
-		rc = count_one(&counts->audit, c, SQL_AUDIT_LAST,
-		    VALUES(value_number(LANE)), why);
+		rc = audit_rows(&counts->audit, c, why);
 	if (rc == 0)
 		rc = count_one(
 		    &counts->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why);

@@ -19,14 +19,17 @@ static const char *const kind_words[] = {
 };
 
 /* Never below the clock: a database restored from a backup does not give out
- * a second time the numbers that it forgot. */
+ * a second time the numbers that it forgot.  Where many write, it is the
+ * device's own last number that counts. */
 static int
-seq_next(int64_t *seq, struct conn *c, int64_t now_us, struct fail *why)
+seq_next(int64_t *seq, struct conn *c, const char *device, int64_t now_us,
+    struct fail *why)
 {
 	bool row;
 
 	*seq = now_us;
-	if (db_query(c, SQL_OUTBOX_LAST, &row, NULL, 0, why) != 0)
+	if (db_query(
+		c, SQL_OUTBOX_LAST, &row, VALUES(value_text(device)), why) != 0)
 		return -1;
 	if (row && db_number(c, SQL_OUTBOX_LAST, 0) >= now_us)
 		*seq = db_number(c, SQL_OUTBOX_LAST, 0) + 1;
@@ -40,7 +43,7 @@ outbox_add(struct conn *c, enum outbox_kind kind, const struct record *r,
 	int64_t seq;
 	bool row;
 
-	if (seq_next(&seq, c, now_us, why) != 0)
+	if (seq_next(&seq, c, r->device, now_us, why) != 0)
 		return -1;
 	return db_query(c, SQL_OUTBOX_INSERT, &row,
 	    VALUES(value_number(seq), value_text(r->device),
@@ -287,18 +290,26 @@ store_device_find(struct store *store, struct outbox_page *page,
 
 /* ---- again --------------------------------------------------------------- */
 
+struct again {
+	const char *device;
+	const struct audit *entry;
+};
+
 static int
-again_rows(struct conn *c, const char *device, const struct audit *entry,
-    int64_t now_us, struct fail *why)
+again_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 {
-	struct outbox_device d = {.device = (char *)device};
+	const struct again *a = arg;
+	const struct audit *entry = a->entry;
+	int64_t now_us = when_now_us();
+	struct outbox_device d = {.device = (char *)a->device};
 	char *text = audit_text(entry, now_us);
 	int rc = newest_read(&d, c, why);
 
+	(void)keep;
 	if (rc == 0 && d.newest.id == 0)
 		rc = fail(why, FAIL_ABSENT, "cloud-device",
 		    "this CA never issued a certificate for device \"%s\"",
-		    device);
+		    a->device);
 	if (rc == 0)
 		rc = outbox_add(c,
 		    d.newest.status == STORE_GOOD ? OUTBOX_RENEWED
@@ -315,12 +326,7 @@ int
 store_outbox_again(struct store *store, const char *device,
     const struct audit *entry, struct fail *why)
 {
-	struct conn *c;
+	struct again a = {device, entry};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (again_rows(c, device, entry, when_now_us(), why) == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, true, again_rows, &a, why);
 }

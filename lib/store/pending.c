@@ -192,22 +192,31 @@ outdate(struct conn *c, const struct pending *asked,
 	return rc;
 }
 
-static int
-take_rows(struct pending *row, bool *found, struct conn *c,
-    const struct pending *asked, const struct pending_rules *rules,
-    const struct audit *entry, struct fail *why)
-{
-	bool again;
+struct taking {
+	struct pending *row;
+	const struct pending *asked;
+	const struct pending_rules *rules;
+	const struct audit *entry;
+};
 
-	if (pending_look(row, found, c, asked->request_key, rules, why) != 0)
+static int
+take_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	struct taking *t = arg;
+	const uint8_t *key = t->asked->request_key;
+	bool found;
+
+	pending_free(t->row);
+	if (pending_look(t->row, &found, c, key, t->rules, why) != 0)
 		return -1;
-	if (*found)
+	*keep = !found;
+	if (found)
 		return 0;
-	if (outdate(c, asked, rules, why) != 0 ||
-	    add(c, asked, rules, entry, why) != 0 ||
-	    sweep(c, rules->now, why) != 0)
+	if (outdate(c, t->asked, t->rules, why) != 0 ||
+	    add(c, t->asked, t->rules, t->entry, why) != 0 ||
+	    sweep(c, t->rules->now, why) != 0)
 		return -1;
-	return pending_look(row, &again, c, asked->request_key, rules, why);
+	return pending_look(t->row, &found, c, key, t->rules, why);
 }
 
 int
@@ -215,22 +224,16 @@ store_pending_take(struct store *store, struct pending *row,
     const struct pending *asked, const struct pending_rules *rules,
     const struct audit *entry, struct fail *why)
 {
-	struct conn *c;
+	struct taking t = {row, asked, rules, entry};
 	bool found;
-	int rc;
 
 	if (look_first(row, &found, store, asked, rules, why) != 0)
 		return -1;
 	if (found)
 		return db_sync(store->db, why);
-	if (store_room(store, why) != 0 ||
-	    db_begin(&c, store->db, DB_WRITE, why) != 0)
+	if (store_room(store, why) != 0)
 		return -1;
-	rc = take_rows(row, &found, c, asked, rules, entry, why);
-	if (rc == 0 && !found)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return rc == 0 ? db_sync(store->db, why) : -1;
+	return db_write(store->db, true, take_rows, &t, why);
 }
 
 /* ---- a decision --------------------------------------------------------- */
@@ -291,31 +294,40 @@ decide_rows(struct conn *c, struct pending *p, enum pending_state state,
 	return sweep(c, now, why);
 }
 
+struct decision {
+	int64_t id, now, keep;
+	enum pending_state state;
+	const struct audit *entry;
+	bool made;
+};
+
+static int
+decide(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	struct decision *d = arg;
+	struct pending p;
+	int rc = find_id(&p, c, d->id, why);
+
+	if (rc == 0)
+		rc = decide_judge(keep, &p, d->state, d->now, why);
+	if (rc == 0 && *keep)
+		rc = decide_rows(
+		    c, &p, d->state, d->now, d->keep, d->entry, why);
+	pending_free(&p);
+	d->made = *keep;
+	return rc;
+}
+
 int
 store_pending_decide(struct store *store, bool *changed, int64_t id,
     enum pending_state state, int64_t now, int64_t keep,
     const struct audit *entry, struct fail *why)
 {
-	struct pending p;
-	struct conn *c;
-	bool change = false;
-	int rc = -1;
+	struct decision d = {id, now, keep, state, entry, false};
+	int rc = db_write(store->db, true, decide, &d, why);
 
-	*changed = false;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (find_id(&p, c, id, why) == 0 &&
-	    decide_judge(&change, &p, state, now, why) == 0 &&
-	    (!change || decide_rows(c, &p, state, now, keep, entry, why) == 0))
-		rc = 0;
-	pending_free(&p);
-	if (rc == 0 && change) {
-		rc = db_commit(c, true, why);
-		*changed = rc == 0;
-		return rc;
-	}
-	db_rollback(c);
-	return rc == 0 ? db_sync(store->db, why) : -1;
+	*changed = rc == 0 && d.made;
+	return rc;
 }
 
 int

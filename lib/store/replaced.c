@@ -133,19 +133,29 @@ due_find(
 	return rc;
 }
 
+struct statement {
+	enum sql q;
+	const struct value *values;
+	size_t n;
+};
+
+static int
+write_statement(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	const struct statement *s = arg;
+	bool row;
+
+	(void)keep;
+	return db_query(c, s->q, &row, s->values, s->n, why);
+}
+
 static int
 write_one(struct store *store, enum sql q, const struct value *values, size_t n,
     struct fail *why)
 {
-	struct conn *c;
-	bool row;
+	struct statement s = {q, values, n};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	if (db_query(c, q, &row, values, n, why) == 0)
-		return db_commit(c, false, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, false, write_statement, &s, why);
 }
 
 int

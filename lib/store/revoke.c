@@ -143,12 +143,14 @@ struct change {
 	const char *serial;
 	const uint8_t *sha256;
 	const struct store_revocation *revocation;
+	const struct audit *entry;
+	bool made;
 };
 
 static int
-change_make(bool *change, struct conn *c, const struct change *of,
-    const struct audit *entry, struct fail *why)
+change_make(struct conn *c, void *arg, bool *change, struct fail *why)
 {
+	struct change *of = arg;
 	const struct store_revocation *v = of->revocation;
 	struct record r = {0};
 	int rc = of->serial != NULL ? serial_find(&r, c, of->serial, why)
@@ -158,32 +160,21 @@ change_make(bool *change, struct conn *c, const struct change *of,
 		rc = v != NULL ? revoke_judge(change, &r, v, why)
 		               : release_judge(change, &r, why);
 	if (rc == 0 && *change)
-		rc = v != NULL ? revoke_rows(c, &r, v, entry, why)
-		               : release_rows(c, &r, entry, why);
+		rc = v != NULL ? revoke_rows(c, &r, v, of->entry, why)
+		               : release_rows(c, &r, of->entry, why);
 	record_free(&r);
+	of->made = *change;
 	return rc;
 }
 
 static int
-change_commit(struct store *store, bool *changed, const struct change *of,
-    const struct audit *entry, struct fail *why)
+change_commit(
+    struct store *store, bool *changed, struct change *of, struct fail *why)
 {
-	struct conn *c;
-	bool change = false;
-	int rc;
+	int rc = db_write(store->db, true, change_make, of, why);
 
-	*changed = false;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	rc = change_make(&change, c, of, entry, why);
-	if (rc == 0 && change) {
-		rc = db_commit(c, true, why);
-		*changed = rc == 0;
-		return rc;
-	}
-	db_rollback(c);
-	/* Whoever changed it may still be waiting for the disk. */
-	return rc == 0 ? db_sync(store->db, why) : -1;
+	*changed = rc == 0 && of->made;
+	return rc;
 }
 
 static int
@@ -201,12 +192,12 @@ store_revoke(struct store *store, bool *changed, const char *serial,
     struct fail *why)
 {
 	const struct store_revocation v = {.reason = reason, .when = when};
-	const struct change of = {.serial = serial, .revocation = &v};
+	struct change of = {.serial = serial, .revocation = &v, .entry = entry};
 
 	*changed = false;
 	if (reason_ok(reason, why) != 0)
 		return -1;
-	return change_commit(store, changed, &of, entry, why);
+	return change_commit(store, changed, &of, why);
 }
 
 int
@@ -214,12 +205,13 @@ store_revoke_one(struct store *store, bool *changed,
     const uint8_t sha256[SHA256_LEN], const struct store_revocation *revocation,
     const struct audit *entry, struct fail *why)
 {
-	const struct change of = {.sha256 = sha256, .revocation = revocation};
+	struct change of = {
+	    .sha256 = sha256, .revocation = revocation, .entry = entry};
 
 	*changed = false;
 	if (reason_ok(revocation->reason, why) != 0)
 		return -1;
-	return change_commit(store, changed, &of, entry, why);
+	return change_commit(store, changed, &of, why);
 }
 
 int
@@ -227,9 +219,9 @@ store_release(struct store *store, bool *changed,
     const uint8_t sha256[SHA256_LEN], const struct audit *entry,
     struct fail *why)
 {
-	const struct change of = {.sha256 = sha256};
+	struct change of = {.sha256 = sha256, .entry = entry};
 
-	return change_commit(store, changed, &of, entry, why);
+	return change_commit(store, changed, &of, why);
 }
 
 /* ---- one that nobody received -------------------------------------------- */
@@ -247,29 +239,34 @@ lost_rows(struct conn *c, const struct record *r, int64_t secret, int64_t when,
 	return pending_give_back(c, r, why);
 }
 
+struct loss {
+	const char *serial;
+	int64_t secret, when;
+	const struct audit *entry;
+	bool made;
+};
+
+static int
+loss_make(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	struct loss *l = arg;
+	struct record r = {0};
+	int rc = serial_find(&r, c, l->serial, why);
+
+	*keep = l->made = rc == 0 && r.status == STORE_GOOD;
+	if (l->made)
+		rc = lost_rows(c, &r, l->secret, l->when, l->entry, why);
+	record_free(&r);
+	return rc;
+}
+
 int
 store_lost(struct store *store, bool *changed, const char *serial,
     int64_t secret, int64_t when, const struct audit *entry, struct fail *why)
 {
-	struct record r = {0};
-	struct conn *c;
-	bool change = false;
-	int rc;
+	struct loss l = {serial, secret, when, entry, false};
+	int rc = db_write(store->db, true, loss_make, &l, why);
 
-	*changed = false;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	rc = serial_find(&r, c, serial, why);
-	if (rc == 0 && r.status == STORE_GOOD) {
-		change = true;
-		rc = lost_rows(c, &r, secret, when, entry, why);
-	}
-	record_free(&r);
-	if (rc == 0 && change) {
-		rc = db_commit(c, true, why);
-		*changed = rc == 0;
-		return rc;
-	}
-	db_rollback(c);
+	*changed = rc == 0 && l.made;
 	return rc;
 }

@@ -166,31 +166,41 @@ sweep(struct conn *c, int64_t now, struct fail *why)
 	    VALUES(value_number(now - HISTORY), value_number(SWEEP)), why);
 }
 
+struct addition {
+	struct secret *s;
+	size_t n;
+	int64_t now;
+	const struct audit *by;
+};
+
+static int
+add_all(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	struct addition *a = arg;
+	const char *by = a->by->requester;
+	int64_t id;
+	int rc = id_next(&id, c, why);
+
+	(void)keep;
+	for (size_t i = 0; rc == 0 && i < a->n; i++) {
+		struct secret *s = &a->s[i];
+
+		s->id = id++;
+		s->created = a->now;
+		free(s->made_by);
+		s->made_by = str_dup(by != NULL ? by : "");
+		rc = add_one(c, s, a->by, why);
+	}
+	return rc == 0 ? sweep(c, a->now, why) : -1;
+}
+
 int
 store_secret_add(struct store *store, struct secret *s, size_t n, int64_t now,
     const struct audit *by, struct fail *why)
 {
-	struct conn *c;
-	int64_t id;
-	int rc;
+	struct addition a = {s, n, now, by};
 
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	rc = id_next(&id, c, why);
-	for (size_t i = 0; rc == 0 && i < n; i++) {
-		s[i].id = id++;
-		s[i].created = now;
-		free(s[i].made_by);
-		s[i].made_by =
-		    str_dup(by->requester != NULL ? by->requester : "");
-		rc = add_one(c, &s[i], by, why);
-	}
-	if (rc == 0)
-		rc = sweep(c, now, why);
-	if (rc == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return -1;
+	return db_write(store->db, true, add_all, &a, why);
 }
 
 /* ---- lookups ------------------------------------------------------------ */
@@ -318,22 +328,35 @@ by_device(int64_t *changed, struct conn *c, const char *device, int64_t now,
 	return 0;
 }
 
+struct ending {
+	int64_t changed, id, now;
+	const char *device;
+	const struct audit *by;
+};
+
+static int
+revoke_some(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	struct ending *e = arg;
+	int rc;
+
+	e->changed = 0;
+	rc = e->id != 0
+	         ? by_id(&e->changed, c, e->id, e->now, e->by, why)
+	         : by_device(&e->changed, c, e->device, e->now, e->by, why);
+	*keep = e->changed > 0;
+	return rc;
+}
+
 int
 store_secret_revoke(struct store *store, int64_t *changed, int64_t id,
     const char *device, int64_t now, const struct audit *by, struct fail *why)
 {
-	struct conn *c;
-	int rc;
+	struct ending e = {.id = id, .now = now, .device = device, .by = by};
+	int rc = db_write(store->db, true, revoke_some, &e, why);
 
-	*changed = 0;
-	if (db_begin(&c, store->db, DB_WRITE, why) != 0)
-		return -1;
-	rc = id != 0 ? by_id(changed, c, id, now, by, why)
-	             : by_device(changed, c, device, now, by, why);
-	if (rc == 0 && *changed > 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	return rc == 0 ? db_sync(store->db, why) : -1;
+	*changed = rc == 0 ? e.changed : 0;
+	return rc;
 }
 
 /* ---- used up ------------------------------------------------------------ */

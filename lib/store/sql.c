@@ -55,7 +55,8 @@ static const char *const version_1[] = {
     "CREATE INDEX certificate_device"
     " ON certificate (device, status, not_after) WHERE device IS NOT NULL",
 
-    /* record is the truth; time, event, reason, serial repeat parts of it. */
+    /* record is the truth; time, event, reason, serial repeat parts of it.
+     * seq: of the lane, and the lane itself (rows.h). */
     "CREATE TABLE audit ("
     " seq INTEGER PRIMARY KEY,"
     " lane INTEGER NOT NULL CHECK (lane = 0),"
@@ -199,8 +200,23 @@ static const char *const version_4[] = {
     NULL,
 };
 
+static const char *const version_5[] = {
+    /* Lane and number in one (rows.h): what many nodes wrote into PostgreSQL
+     * fits into one SQLite database as well. */
+    "ALTER TABLE audit DROP COLUMN lane",
+
+    /* Which of two nodes was first. */
+    SQL_PGSQL "DROP INDEX certificate_serial",
+    SQL_PGSQL "CREATE UNIQUE INDEX certificate_serial"
+	      " ON certificate (serial, issuer)",
+    SQL_PGSQL "CREATE SEQUENCE certificate_id",
+
+    "UPDATE meta SET value = '5' WHERE name = 'schema'",
+    NULL,
+};
+
 const char *const *const sql_schema[SQL_VERSION] = {
-    version_1, version_2, version_3, version_4};
+    version_1, version_2, version_3, version_4, version_5};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -224,7 +240,7 @@ const char *const *const sql_schema[SQL_VERSION] = {
 	" AND (CAST($7 AS TEXT) IS NULL OR endpoint = $7)"                     \
 	" AND (CAST($8 AS TEXT) IS NULL OR device = $8)"                       \
 	" AND (CAST($9 AS TEXT) IS NULL OR serial = $9)"                       \
-	" AND +sha256 >= $10 AND +sha256 <= $11"                               \
+	" AND sha256 >= $10 AND sha256 <= $11"                                 \
 	" AND (CAST($12 AS TEXT) IS NULL"                                      \
 	" OR lower(subject) LIKE lower($12) ESCAPE '\\')"                      \
 	" AND (CAST($13 AS TEXT) IS NULL"                                      \
@@ -259,6 +275,7 @@ const char *const sql_text[SQL_COUNT] = {
 
     [SQL_CERT_LAST] =
 	"SELECT id, issued FROM certificate ORDER BY id DESC LIMIT 1",
+    [SQL_CERT_NEXT] = "SELECT coalesce(max(id), 0) + 1 FROM certificate",
     [SQL_CERT_SHA256] = "SELECT " COLUMNS " FROM certificate"
 			" WHERE sha256_head = $1 AND sha256 = $2"
 			" ORDER BY id DESC LIMIT 1",
@@ -382,34 +399,40 @@ const char *const sql_text[SQL_COUNT] = {
 	" AND id >= $2 AND id <= $3 ORDER BY id DESC LIMIT $4",
     [SQL_CENSUS_ENDS] = "SELECT count(*) FROM certificate WHERE status = 0"
 			" AND not_after >= $1 AND not_after < $2",
-    [SQL_CENSUS_STATUS] = "SELECT coalesce(sum(status = 1), 0),"
-			  " coalesce(sum(status = 2), 0),"
-			  " coalesce(sum(not_after < $1 AND status = 2), 0)"
+    [SQL_CENSUS_STATUS] = "SELECT count(*) FILTER (WHERE status = 1),"
+			  " count(*) FILTER (WHERE status = 2),"
+			  " count(*) FILTER (WHERE not_after < $1"
+			  " AND status = 2)"
 			  " FROM certificate WHERE status <> 0",
 
-    [SQL_AUDIT_LAST] = "SELECT seq, hash FROM audit WHERE lane = $1"
+    [SQL_AUDIT_LAST] = "SELECT seq, hash FROM audit"
+		       " WHERE seq >= $1 AND seq <= $2"
 		       " ORDER BY seq DESC LIMIT 1",
-    [SQL_AUDIT_INSERT] = "INSERT INTO audit (lane, seq, time, event, reason,"
+    [SQL_AUDIT_INSERT] = "INSERT INTO audit (seq, time, event, reason,"
 			 " serial, hash, record)"
-			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
-    [SQL_AUDIT_LIST] = "SELECT lane, seq, record, hash, time, event, reason,"
-		       " serial FROM audit"
-		       " WHERE lane = $1 AND seq > $2 ORDER BY seq LIMIT $3",
-    [SQL_AUDIT_FIRST] = "SELECT seq FROM audit WHERE lane = $1"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [SQL_AUDIT_LIST] = "SELECT seq, record, hash, time, event, reason, serial"
+		       " FROM audit WHERE seq >= $1 AND seq <= $2"
+		       " ORDER BY seq LIMIT $3",
+    [SQL_AUDIT_FIRST] = "SELECT seq FROM audit WHERE seq >= $1 AND seq <= $2"
 			" ORDER BY seq LIMIT 1",
+    [SQL_AUDIT_LANE] = "SELECT seq FROM audit WHERE seq >= $1"
+		       " ORDER BY seq LIMIT 1",
     [SQL_AUDIT_STANDING] = "SELECT seq, event, reason FROM audit"
 			   " WHERE serial = $1 AND event <> 'issue'"
 			   " AND event IN ('revoke', 'release')"
 			   " ORDER BY seq DESC LIMIT 1",
 
-    [SQL_AUDIT_TIME] = "SELECT time FROM audit WHERE lane = $1 AND seq = $2",
+    [SQL_AUDIT_TIME] = "SELECT time FROM audit WHERE seq = $1",
     [SQL_AUDIT_ISSUE] = "SELECT seq, record, serial FROM audit"
-			" WHERE lane = $1 AND seq >= $2 AND event = 'issue'"
+			" WHERE seq >= $1 AND seq <= $2 AND event = 'issue'"
 			" ORDER BY seq LIMIT $3",
     [SQL_AUDIT_SERIAL] = "SELECT seq, record FROM audit WHERE serial = $1"
 			 " AND event <> 'issue' ORDER BY seq LIMIT $2",
 
-    [SQL_OUTBOX_LAST] = "SELECT seq FROM outbox ORDER BY seq DESC LIMIT 1",
+    /* One writes at a time: the last one of all will do. */
+    [SQL_OUTBOX_LAST] = "SELECT seq FROM outbox WHERE $1 <> ''"
+			" ORDER BY seq DESC LIMIT 1",
     [SQL_OUTBOX_INSERT] = "INSERT INTO outbox (seq, device, kind, certificate,"
 			  " sha256, created, confirmed)"
 			  " VALUES ($1, $2, $3, $4, $5, $6, 0)",
@@ -536,4 +559,63 @@ const char *const sql_text[SQL_COUNT] = {
 	"DELETE FROM secret WHERE id IN (SELECT id FROM secret"
 	" WHERE expires < $1 AND id < (SELECT max(id) FROM secret)"
 	" ORDER BY id LIMIT $2)",
+
+    /* Whole tables, page by page behind a key, and as they were written:
+     * transfer.c. */
+    [SQL_COPY_META] = "SELECT name, value FROM meta WHERE name > $1"
+		      " AND name <> 'schema' ORDER BY name LIMIT $2",
+    [SQL_COPY_CERT] = "SELECT " COLUMNS ", sha256_head, spki_head,"
+		      " subject_head, request_head, compromised"
+		      " FROM certificate WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_COPY_AUDIT] = "SELECT seq, time, event, reason, serial, hash, record"
+		       " FROM audit WHERE seq > $1 ORDER BY seq LIMIT $2",
+    [SQL_COPY_OUTBOX] = "SELECT seq, device, kind, certificate, sha256,"
+			" created, confirmed FROM outbox WHERE seq > $1"
+			" ORDER BY seq LIMIT $2",
+    [SQL_COPY_DELIVERY] = "SELECT device, confirmed, told, tries, next, dead,"
+			  " failed, reason, said FROM delivery"
+			  " WHERE device > $1 ORDER BY device LIMIT $2",
+    [SQL_COPY_PENDING] = "SELECT " PENDING ", request_head FROM pending"
+			 " WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_COPY_REPLACED] = "SELECT successor, certificate, due FROM replaced"
+			  " WHERE successor > $1 ORDER BY successor LIMIT $2",
+    [SQL_COPY_FORGOTTEN] = "SELECT issuer, serial, revoked, reason, invalid"
+			   " FROM forgotten WHERE (issuer, serial) > ($1, $2)"
+			   " ORDER BY issuer, serial LIMIT $3",
+    [SQL_COPY_SECRET] = "SELECT id, hash, endpoint, device, created, expires,"
+			" used, revoked, request_key, certificate, made_by"
+			" FROM secret WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_PUT_OUTBOX] = "INSERT INTO outbox (seq, device, kind, certificate,"
+		       " sha256, created, confirmed)"
+		       " VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [SQL_PUT_DELIVERY] = "INSERT INTO delivery (device, confirmed, told,"
+			 " tries, next, dead, failed, reason, said)"
+			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+    [SQL_PUT_REPLACED] = "INSERT INTO replaced (successor, certificate, due)"
+			 " VALUES ($1, $2, $3)",
+    [SQL_PUT_SECRET] = "INSERT INTO secret (id, hash, endpoint, device,"
+		       " created, expires, used, revoked, request_key,"
+		       " certificate, made_by)"
+		       " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+    [SQL_ROWS_META] = "SELECT count(*) FROM meta",
+    [SQL_ROWS_AUDIT] = "SELECT count(*) FROM audit",
+    [SQL_ROWS_OUTBOX] = "SELECT count(*) FROM outbox",
+    [SQL_ROWS_DELIVERY] = "SELECT count(*) FROM delivery",
+    [SQL_ROWS_PENDING] = "SELECT count(*) FROM pending",
+    [SQL_ROWS_REPLACED] = "SELECT count(*) FROM replaced",
+    [SQL_ROWS_FORGOTTEN] = "SELECT count(*) FROM forgotten",
+    [SQL_ROWS_SECRET] = "SELECT count(*) FROM secret",
+    [SQL_NUMBERS_GO_ON] = "SELECT 1",
+};
+
+const char *const sql_pgsql[SQL_COUNT] = {
+    [SQL_CERT_NEXT] = "SELECT nextval('certificate_id')",
+    [SQL_NUMBERS_GO_ON] = "SELECT setval('certificate_id',"
+			  " (SELECT coalesce(max(id), 0) + 1"
+			  " FROM certificate), false)",
+    [SQL_OUTBOX_LAST] =
+	"SELECT seq FROM (SELECT seq FROM outbox"
+	" WHERE confirmed = 0 AND device = $1 UNION ALL"
+	" SELECT confirmed FROM delivery WHERE device = $1) AS told"
+	" ORDER BY seq DESC LIMIT 1",
 };

@@ -9,7 +9,7 @@
 #define MICROCA_SQL_H
 
 /* What meta's "schema" must say; raised with every change of the schema. */
-#define SQL_VERSION 4
+#define SQL_VERSION 5
 
 enum sql {
 	SQL_VERSION_OF,
@@ -20,6 +20,7 @@ enum sql {
 	SQL_META_PUT,
 	SQL_META_DROP,
 	SQL_CERT_LAST,
+	SQL_CERT_NEXT,
 	SQL_CERT_SHA256,
 	SQL_CERT_SERIAL,
 	SQL_CERT_ID,
@@ -64,6 +65,7 @@ enum sql {
 	SQL_AUDIT_INSERT,
 	SQL_AUDIT_LIST,
 	SQL_AUDIT_FIRST,
+	SQL_AUDIT_LANE,
 	SQL_AUDIT_STANDING,
 	SQL_AUDIT_TIME,
 	SQL_AUDIT_ISSUE,
@@ -112,16 +114,44 @@ enum sql {
 	SQL_SECRET_USE,
 	SQL_SECRET_GIVE_BACK,
 	SQL_SECRET_TIDY,
+	SQL_COPY_META,
+	SQL_COPY_CERT,
+	SQL_COPY_AUDIT,
+	SQL_COPY_OUTBOX,
+	SQL_COPY_DELIVERY,
+	SQL_COPY_PENDING,
+	SQL_COPY_REPLACED,
+	SQL_COPY_FORGOTTEN,
+	SQL_COPY_SECRET,
+	SQL_PUT_OUTBOX,
+	SQL_PUT_DELIVERY,
+	SQL_PUT_REPLACED,
+	SQL_PUT_SECRET,
+	SQL_ROWS_META,
+	SQL_ROWS_AUDIT,
+	SQL_ROWS_OUTBOX,
+	SQL_ROWS_DELIVERY,
+	SQL_ROWS_PENDING,
+	SQL_ROWS_REPLACED,
+	SQL_ROWS_FORGOTTEN,
+	SQL_ROWS_SECRET,
+	SQL_NUMBERS_GO_ON,
 	SQL_COUNT /* how many */
 };
 
 extern const char *const sql_text[SQL_COUNT];
 
+/* Where PostgreSQL needs another text; NULL: the same. */
+extern const char *const sql_pgsql[SQL_COUNT];
+
 /*
- * SQLite's schema: [n] are the statements, NULL-terminated, that make version
+ * The schema: [n] are the statements, NULL-terminated, that make version
  * n + 1 out of version n, the last of them the one that says so in meta.  A new
  * database runs through all of them, so that it is the same as one that grew.
+ * The types are SQLite's, pgsql_schema.c translates them; what is behind
+ * SQL_PGSQL is PostgreSQL's alone, a comment for SQLite.
  */
+#define SQL_PGSQL "--pgsql "
 extern const char *const *const sql_schema[SQL_VERSION];
 
 #endif

@@ -209,6 +209,30 @@ sqlite_octets(struct conn *c, enum sql id, int column)
 	return s;
 }
 
+static struct value
+sqlite_value(struct conn *c, enum sql id, int column)
+{
+	sqlite3_stmt *st = conn_of(c)->statement[id];
+	struct value v = {.type = VALUE_NULL};
+
+	switch (sqlite3_column_type(st, column)) {
+	case SQLITE_INTEGER:
+		return value_number(sqlite3_column_int64(st, column));
+	case SQLITE_TEXT:
+		v.type = VALUE_TEXT;
+		v.octets.data = sqlite3_column_text(st, column);
+		break;
+	case SQLITE_BLOB:
+		v.type = VALUE_OCTETS;
+		v.octets.data = sqlite3_column_blob(st, column);
+		break;
+	default:
+		return v;
+	}
+	v.octets.len = (size_t)sqlite3_column_bytes(st, column);
+	return v;
+}
+
 void
 sqlite_reset(struct sqlite_conn *c)
 {
@@ -257,5 +281,6 @@ const struct store_driver sqlite_driver = {
     .number = sqlite_number,
     .text = sqlite_text,
     .octets = sqlite_octets,
+    .value = sqlite_value,
     .folder = sqlite_folder,
 };

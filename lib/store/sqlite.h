@@ -109,7 +109,7 @@ MUST_CHECK int sqlite_ask(struct bytes *out, struct sqlite_conn *c,
  * SQL_VERSION in one transaction with its audit row; an empty one is filled
  * with `create`.  FAIL_CONFIG "db-schema". */
 MUST_CHECK int sqlite_schema(
-    struct sqlite_conn *c, bool create, struct fail *why);
+    struct sqlite_conn *c, bool create, int *was, struct fail *why);
 
 /* wal.c */
 /* Enter before touching a connection, leave after: a broken database is

@@ -220,11 +220,12 @@ opening_lock(int *fd, const struct sqlite_db *db, struct fail *why)
 }
 
 static int
-db_open(struct sqlite_db *db, bool create, bool fresh, struct fail *why)
+db_open(struct sqlite_db *db, const struct db_options *o, bool fresh,
+    struct fail *why)
 {
 	if (sqlite_writer_open(db, why) != 0 ||
 	    (!fresh && corruption_check(&db->writer, why) != 0) ||
-	    sqlite_schema(&db->writer, create, why) != 0)
+	    sqlite_schema(&db->writer, o->create, o->was, why) != 0)
 		return -1;
 	return first_sync(db, why);
 }
@@ -243,9 +244,9 @@ sqlite_open(struct db **out, const struct db_options *o, struct fail *why)
 		return -1;
 	db = db_new(o);
 	if (o->alone) {
-		rc = db_open(db, o->create, fresh, why);
+		rc = db_open(db, o, fresh, why);
 	} else if (opening_lock(&lock, db, why) == 0) {
-		rc = db_open(db, o->create, fresh, why);
+		rc = db_open(db, o, fresh, why);
 		(void)close(lock);
 	}
 	if (rc == 0)

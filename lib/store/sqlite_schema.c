@@ -1,41 +1,8 @@
 #include "lib/store/sqlite.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/when.h"
-#include "lib/store/rows.h"
-
-#define EMPTY 0 /* version of a database without tables */
-
-static int
-foreign(const struct sqlite_conn *c, struct fail *why)
-{
-	return fail(why, FAIL_CONFIG, "db-schema",
-	    "%s is not a database of microca's (wanted: schema %d)",
-	    c->db->path, SQL_VERSION);
-}
-
-static int
-number_read(int *out, struct sqlite_conn *c, const char *text, struct fail *why)
-{
-	char *end;
-	long n = strtol(text, &end, 10);
-
-	if (end == text || *end != '\0' || n < 1 || n > 1000000)
-		return foreign(c, why);
-	*out = (int)n;
-	return 0;
-}
-
-static int
-newer(const struct sqlite_conn *c, int version, struct fail *why)
-{
-	return fail(why, FAIL_CONFIG, "db-schema",
-	    "%s has schema version %d, this program needs %d: a newer microca "
-	    "has used it",
-	    c->db->path, version, SQL_VERSION);
-}
+#include "lib/store/schema.h"
 
 static int
 version_read(int *out, struct sqlite_conn *c, struct fail *why)
@@ -47,16 +14,17 @@ version_read(int *out, struct sqlite_conn *c, struct fail *why)
 	    " FROM sqlite_schema",
 	    why);
 
-	*out = EMPTY;
+	*out = SCHEMA_EMPTY;
 	if (rc == 0 && strcmp((const char *)text.data, "ours") == 0) {
 		rc = sqlite_ask(&text, c, sql_text[SQL_VERSION_OF], why);
 		if (rc == 0)
-			rc = number_read(out, c, (const char *)text.data, why);
+			rc = schema_number(
+			    out, c->db->path, (const char *)text.data, why);
 	} else if (rc == 0 && strcmp((const char *)text.data, "empty") != 0) {
-		rc = foreign(c, why);
+		rc = schema_foreign(c->db->path, why);
 	}
 	bytes_free(&text);
-	return rc == 0 && *out > SQL_VERSION ? newer(c, *out, why) : rc;
+	return rc;
 }
 
 static int
@@ -67,23 +35,6 @@ steps_run(struct sqlite_conn *c, int from, struct fail *why)
 			if (sqlite_exec(c, *s, why) != 0)
 				return -1;
 	return 0;
-}
-
-/* A database that grows is a change of state like any other. */
-static int
-upgrade_tell(struct sqlite_conn *c, int from, struct fail *why)
-{
-	int64_t now_us = when_now_us();
-	char *said = str_fmt("the database's schema went from version %d to %d",
-	    from, SQL_VERSION);
-	struct audit entry = {.event = "upgrade", .text = said};
-	char *text = audit_text(&entry, now_us);
-	int rc = audit_add(&c->base, &entry, text, now_us, why);
-
-	sqlite_reset(c);
-	free(text);
-	free(said);
-	return rc;
 }
 
 /* Of many that come at once one does it; the others wait, and find it done. */
@@ -97,8 +48,9 @@ bring(struct sqlite_conn *c, struct fail *why)
 	rc = version_read(&from, c, why);
 	if (rc == 0)
 		rc = steps_run(c, from, why);
-	if (rc == 0 && from != EMPTY && from < SQL_VERSION)
-		rc = upgrade_tell(c, from, why);
+	if (rc == 0 && from != SCHEMA_EMPTY && from < SQL_VERSION)
+		rc = schema_tell(&c->base, from, why);
+	sqlite_reset(c);
 	if (rc == 0)
 		rc = sqlite_exec(c, "COMMIT", why);
 	if (rc != 0)
@@ -107,15 +59,17 @@ bring(struct sqlite_conn *c, struct fail *why)
 }
 
 int
-sqlite_schema(struct sqlite_conn *c, bool create, struct fail *why)
+sqlite_schema(struct sqlite_conn *c, bool create, int *was, struct fail *why)
 {
 	int version;
 
 	if (version_read(&version, c, why) != 0)
 		return -1;
+	if (was != NULL)
+		*was = version;
 	if (version == SQL_VERSION)
 		return 0;
-	if (version == EMPTY && !create)
-		return foreign(c, why);
+	if (version == SCHEMA_EMPTY && !create)
+		return schema_foreign(c->db->path, why);
 	return bring(c, why);
 }

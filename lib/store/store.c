@@ -14,7 +14,8 @@
 
 #define NAMED 64 /* certificates of one name that are looked at */
 
-static const struct store_driver *const drivers[] = {&sqlite_driver, NULL};
+static const struct store_driver *const drivers[] = {
+    &sqlite_driver, &pgsql_driver, NULL};
 
 int
 store_driver_of(const struct store_driver **driver, const char **place,
@@ -27,7 +28,9 @@ store_driver_of(const struct store_driver **driver, const char **place,
 			*driver = drivers[i];
 	if (*driver == NULL || url[strlen((*driver)->scheme)] == '\0')
 		return fail(why, FAIL_CONFIG, "db-url",
-		    "\"%s\" is not a store: wanted sqlite:PATH", url);
+		    "\"%s\" is not a store: wanted sqlite:PATH or "
+		    "postgresql://…",
+		    url);
 	*place = url + strlen((*driver)->scheme);
 	return 0;
 }
@@ -47,18 +50,28 @@ store_open_with(struct store **store, const char *url,
 	*store = mem_new(sizeof(**store));
 	(*store)->db = db;
 	(*store)->refusals = refusals_new();
+	(*store)->lane = d->many ? o.lane : 0;
 	(*store)->reserve = reserve;
 	(*store)->space = INT64_MAX;
 	return 0;
 }
 
 int
+store_open_node(struct store **store, const char *url, int node, bool create,
+    unsigned connections, int64_t reserve, struct fail *why)
+{
+	struct db_options o = {
+	    .create = create, .connections = connections, .lane = node};
+
+	return store_open_with(store, url, &o, reserve, why);
+}
+
+int
 store_open(struct store **store, const char *url, bool create,
     unsigned connections, int64_t reserve, struct fail *why)
 {
-	struct db_options o = {.create = create, .connections = connections};
-
-	return store_open_with(store, url, &o, reserve, why);
+	return store_open_node(
+	    store, url, 0, create, connections, reserve, why);
 }
 
 void
@@ -171,12 +184,51 @@ supersede(bool *done, struct record *old, struct conn *c,
 	    &said, why);
 }
 
+struct issuance {
+	struct bytes again;
+	const struct record *r;
+	const struct store_rules *rules;
+	const struct audit *entry;
+	int64_t newest; /* see judge_issue() */
+};
+
+/* Once a second is enough for a clock; what is issued here is known anyway. */
+static int
+newest_look(int64_t *newest, struct store *store, struct fail *why)
+{
+	const enum sql q = SQL_CERT_LAST;
+	int64_t now = (int64_t)when_clock() + 1;
+	struct conn *c;
+	bool row;
+
+	*newest = INT64_MIN;
+	if (!store->db->driver->many)
+		return 0;
+	if (__atomic_load_n(&store->newest_at, __ATOMIC_RELAXED) == now) {
+		*newest = __atomic_load_n(&store->newest, __ATOMIC_RELAXED);
+		return 0;
+	}
+	if (db_begin(&c, store->db, DB_READ, why) != 0)
+		return -1;
+	if (db_query(c, q, &row, NULL, 0, why) != 0) {
+		db_rollback(c);
+		return -1;
+	}
+	*newest = row ? db_number(c, q, 1) : INT64_MIN;
+	db_rollback(c);
+	__atomic_store_n(&store->newest, *newest, __ATOMIC_RELAXED);
+	__atomic_store_n(&store->newest_at, now, __ATOMIC_RELAXED);
+	return 0;
+}
+
 /* Rows of one issuance; a recorded repeat leaves `again` with its DER. */
 static int
-issue_rows(struct conn *c, struct bytes *again, const struct record *r,
-    const struct store_rules *rules, const struct audit *entry,
+issue_rows(struct conn *c, struct issuance *i, const struct store_rules *rules,
     struct fail *why)
 {
+	const struct record *r = i->r;
+	const struct audit *entry = i->entry;
+	struct bytes *again = &i->again;
 	int64_t id, approved, now_us = when_now_us();
 	char *text = NULL;
 	int rc = -1;
@@ -192,7 +244,7 @@ issue_rows(struct conn *c, struct bytes *again, const struct record *r,
 	if (again->len > 0)
 		return 0;
 	text = audit_text(entry, now_us);
-	if (judge_issue(&id, c, r, rules, why) == 0 &&
+	if (judge_issue(&id, c, r, rules, i->newest, why) == 0 &&
 	    record_insert(c, r, id, why) == 0 &&
 	    replaced_add(c, rules, id, why) == 0 &&
 	    secret_use(c, r, rules, why) == 0 &&
@@ -209,22 +261,35 @@ issue_rows(struct conn *c, struct bytes *again, const struct record *r,
 }
 
 static int
-issue_anew(struct conn *c, struct bytes *again, const struct record *r,
-    const struct store_rules *rules, const struct audit *entry,
-    struct fail *why)
+issue_anew(struct conn *c, struct issuance *i, struct fail *why)
 {
+	const struct store_rules *rules = i->rules;
 	struct store_rules with = *rules;
 	struct record old = {0};
 	bool done = false;
 	int rc = 0;
 
 	if (rules->supersede > 0)
-		rc = supersede(&done, &old, c, r, rules, entry, why);
+		rc = supersede(&done, &old, c, i->r, rules, i->entry, why);
 	if (done)
 		with.superseded = old.sha256;
 	if (rc == 0)
-		rc = issue_rows(c, again, r, &with, entry, why);
+		rc = issue_rows(c, i, &with, why);
 	record_free(&old);
+	return rc;
+}
+
+static int
+issue_work(struct conn *c, void *arg, bool *keep, struct fail *why)
+{
+	struct issuance *i = arg;
+	int rc;
+
+	i->again.len = 0;
+	fault_point("store-begun");
+	rc = issue_anew(c, i, why);
+	fault_point("store-rows");
+	*keep = i->again.len == 0;
 	return rc;
 }
 
@@ -233,23 +298,18 @@ store_issue(struct store *store, struct bytes *repeat, const struct record *r,
     const struct store_rules *rules, const struct audit *entry,
     struct fail *why)
 {
-	struct bytes again = {0};
-	struct conn *c;
+	struct issuance i = {.r = r, .rules = rules, .entry = entry};
 	int rc;
 
 	if (store_room(store, why) != 0 ||
-	    db_begin(&c, store->db, DB_WRITE, why) != 0)
+	    newest_look(&i.newest, store, why) != 0)
 		return -1;
-	fault_point("store-begun");
-	rc = issue_anew(c, &again, r, rules, entry, why);
-	fault_point("store-rows");
-	if (rc == 0 && again.len == 0)
-		return db_commit(c, true, why);
-	db_rollback(c);
-	/* Another's row: it may be committed and not yet on the disk. */
-	if (rc == 0 && (rc = db_sync(store->db, why)) == 0)
-		bytes_add(repeat, again.data, again.len);
-	bytes_free(&again);
+	rc = db_write(store->db, true, issue_work, &i, why);
+	if (rc == 0 && r->issued > i.newest)
+		__atomic_store_n(&store->newest, r->issued, __ATOMIC_RELAXED);
+	if (rc == 0 && i.again.len > 0)
+		bytes_add(repeat, i.again.data, i.again.len);
+	bytes_free(&i.again);
 	return rc;
 }
 

@@ -2,7 +2,7 @@
  * store - every certificate ever issued, the audit chain, the outbox.
  *
  * Durable means synced before anybody hears of it: a verb that writes returns
- * when its rows are on the disk (refusals excepted).  SQLite in WAL mode with
+ * when its rows are on the disk (refusals excepted).  SQLite is in WAL mode with
  * synchronous=NORMAL; the WAL is synced after COMMIT, outside the write lock,
  * so concurrent writers share one sync.  After a failed sync nothing is
  * released: the store is broken until it has reopened with a full checkpoint.
@@ -59,14 +59,21 @@ struct record {
 };
 void record_free(struct record *r); /* contents, then zero */
 
-/* "sqlite:PATH".  With `create` an absent database is made, else
+/* "sqlite:PATH", "postgresql://…" (libpq's, without a password).  With `create`
+ * an absent database is made, an empty one of PostgreSQL's filled, else
  * FAIL_CONFIG "db-missing".  Others: FAIL_CONFIG "db-url", "db-schema",
- * "file-mode"; FAIL_BUSY "db-corrupt", "db-write", "db-busy".  `connections`
+ * "db-unsafe", "file-mode"; FAIL_BUSY "db-corrupt", "db-write", "db-busy".  A
+ * PostgreSQL that does not answer is no failure here but, without `create`, one
+ * of each verb: FAIL_BUSY "db-down".  `connections`
  * is how many it may open at most; `reserve` octets of disk are kept free:
  * below, refusals are no longer recorded (only counted), below half of it
  * nothing is issued. */
 MUST_CHECK int store_open(struct store **store, const char *url, bool create,
     unsigned connections, int64_t reserve, struct fail *why);
+/* The same for node number `node` of those that share a PostgreSQL database:
+ * its lane of the audit chain.  SQLite has none but 0. */
+MUST_CHECK int store_open_node(struct store **store, const char *url, int node,
+    bool create, unsigned connections, int64_t reserve, struct fail *why);
 void store_free(struct store *store);
 /* Fails with what health should say: FAIL_BUSY "disk-full" (already when only
  * refusals are no longer recorded: the text tells), "db-…". */

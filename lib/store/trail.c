@@ -28,8 +28,8 @@ page_clear(struct page *page)
 }
 
 static int
-page_read(
-    struct page *page, struct store *store, int64_t after, struct fail *why)
+page_read(struct page *page, struct store *store, int64_t lane, int64_t after,
+    struct fail *why)
 {
 	const enum sql q = SQL_AUDIT_LIST;
 	struct conn *c;
@@ -40,27 +40,29 @@ page_read(
 	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
 		return -1;
 	rc = db_query(c, q, &row,
-	    VALUES(value_number(LANE), value_number(after), value_number(PAGE)),
+	    VALUES(value_number(after == INT64_MIN ? lane_low(lane)
+						   : lane_key(lane, after) + 1),
+		value_number(lane_high(lane)), value_number(PAGE)),
 	    why);
 	for (; rc == 0 && row && page->n < PAGE;
 	     rc = db_step(c, q, &row, why)) {
 		struct trail_row *r = &page->row[page->n++];
 
-		r->lane = db_number(c, q, 0);
-		r->seq = db_number(c, q, 1);
-		r->record = str_dup(db_text(c, q, 2));
-		hash_read(r->hash, c, q, 3);
-		r->time = db_number(c, q, 4);
-		r->event = str_dup(db_text(c, q, 5));
-		r->reason = str_dup(db_text(c, q, 6));
-		r->serial = str_dup(db_text(c, q, 7));
+		r->lane = lane_of(db_number(c, q, 0));
+		r->seq = seq_of(db_number(c, q, 0));
+		r->record = str_dup(db_text(c, q, 1));
+		hash_read(r->hash, c, q, 2);
+		r->time = db_number(c, q, 3);
+		r->event = str_dup(db_text(c, q, 4));
+		r->reason = str_dup(db_text(c, q, 5));
+		r->serial = str_dup(db_text(c, q, 6));
 	}
 	db_rollback(c);
 	return rc == 0 && page->n > 0 ? db_sync(store->db, why) : rc;
 }
 
 int
-store_trail(struct store *store, int64_t after,
+store_trail(struct store *store, int64_t lane, int64_t after,
     int (*each)(const struct trail_row *row, void *arg), void *arg,
     struct fail *why)
 {
@@ -69,7 +71,7 @@ store_trail(struct store *store, int64_t after,
 	int rc = 0;
 
 	while (rc == 0 && more) {
-		rc = page_read(page, store, after, why);
+		rc = page_read(page, store, lane, after, why);
 		more = page->n == PAGE;
 		for (size_t i = 0; rc == 0 && i < page->n; i++) {
 			after = page->row[i].seq;
@@ -84,46 +86,66 @@ store_trail(struct store *store, int64_t after,
 	return rc;
 }
 
-/* ---- one number ------------------------------------------------------------ */
+/* ---- lanes ----------------------------------------------------------------- */
 
-static int
-one_number(int64_t *out, struct store *store, enum sql id, struct fail *why)
+int64_t
+store_lane(const struct store *store)
 {
+	return store->lane;
+}
+
+int
+store_trail_lanes(
+    struct store *store, int64_t lane[TRAIL_LANES], size_t *n, struct fail *why)
+{
+	struct conn *c;
+	int rc;
+
+	*n = 0;
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = audit_lanes(lane, n, c, why);
+	db_rollback(c);
+	if (rc != 0)
+		*n = 0;
+	return rc;
+}
+
+int
+store_trail_before(
+    struct store *store, int64_t lane, int64_t *before, struct fail *why)
+{
+	const enum sql q = SQL_AUDIT_FIRST;
 	struct conn *c;
 	bool row;
 	int rc;
 
-	*out = 0;
+	*before = 0;
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = db_query(c, id, &row, VALUES(value_number(LANE)), why);
-	if (rc == 0 && row)
-		*out = db_number(c, id, 0);
+	rc = db_query(c, q, &row,
+	    VALUES(value_number(lane_low(lane)), value_number(lane_high(lane))),
+	    why);
+	if (rc == 0 && row) {
+		int64_t first = seq_of(db_number(c, q, 0));
+
+		if (first < 1 && first > INT64_MIN)
+			*before = first - 1;
+	}
 	db_rollback(c);
 	return rc;
 }
 
 int
-store_trail_before(struct store *store, int64_t *before, struct fail *why)
-{
-	int64_t first;
-
-	if (one_number(&first, store, SQL_AUDIT_FIRST, why) != 0)
-		return -1;
-	*before = first < 1 && first > INT64_MIN ? first - 1 : 0;
-	return 0;
-}
-
-int
-store_trail_since(
-    struct store *store, int64_t *before, int64_t when, struct fail *why)
+store_trail_since(struct store *store, int64_t lane, int64_t *before,
+    int64_t when, struct fail *why)
 {
 	struct conn *c;
 	int rc;
 
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = audit_first_at(before, c, when, why);
+	rc = audit_first_at(before, c, lane, when, why);
 	(*before)--;
 	db_rollback(c);
 	return rc;
@@ -131,9 +153,10 @@ store_trail_since(
 
 int
 store_trail_find(struct store *store, char **record, uint8_t hash[SHA256_LEN],
-    int64_t seq, struct fail *why)
+    int64_t lane, int64_t seq, struct fail *why)
 {
 	const enum sql q = SQL_AUDIT_LIST;
+	const struct value key = value_number(lane_key(lane, seq));
 	struct conn *c;
 	bool row;
 	int rc;
@@ -141,12 +164,10 @@ store_trail_find(struct store *store, char **record, uint8_t hash[SHA256_LEN],
 	*record = NULL;
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = db_query(c, q, &row,
-	    VALUES(value_number(LANE), value_number(seq - 1), value_number(1)),
-	    why);
-	if (rc == 0 && row && db_number(c, q, 1) == seq) {
-		*record = str_dup(db_text(c, q, 2));
-		hash_read(hash, c, q, 3);
+	rc = db_query(c, q, &row, VALUES(key, key, value_number(1)), why);
+	if (rc == 0 && row) {
+		*record = str_dup(db_text(c, q, 1));
+		hash_read(hash, c, q, 2);
 	}
 	db_rollback(c);
 	if (rc == 0 && *record != NULL && (rc = db_sync(store->db, why)) != 0) {
@@ -157,25 +178,78 @@ store_trail_find(struct store *store, char **record, uint8_t hash[SHA256_LEN],
 }
 
 int
-store_trail_end(struct store *store, struct trail_end *end, struct fail *why)
+store_trail_certificates(
+    struct store *store, int64_t *certificates, int64_t *last, struct fail *why)
 {
-	const enum sql q = SQL_AUDIT_LAST;
 	struct conn *c;
 	bool row;
+	int rc;
+
+	*certificates = *last = 0;
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(c, SQL_CERT_LAST, &row, NULL, 0, why);
+	if (rc == 0 && row)
+		*last = db_number(c, SQL_CERT_LAST, 0);
+	if (rc == 0)
+		rc = db_query(c, SQL_CERT_COUNT, &row, NULL, 0, why);
+	if (rc == 0 && row)
+		*certificates = db_number(c, SQL_CERT_COUNT, 0);
+	db_rollback(c);
+	return rc;
+}
+
+static int
+end_read(struct trail_end *end, struct conn *c, int64_t lane, struct fail *why)
+{
+	bool row;
+
+	if (audit_end(&end->seq, end->hash, &row, c, lane, why) != 0)
+		return -1;
+	if (db_query(c, SQL_CERT_LAST, &row, NULL, 0, why) != 0)
+		return -1;
+	if (row)
+		end->certificates = db_number(c, SQL_CERT_LAST, 0);
+	return 0;
+}
+
+int
+store_trail_ends(struct store *store, struct trail_ends *ends, struct fail *why)
+{
+	struct conn *c;
+	bool row;
+	int rc;
+
+	memset(ends, 0, sizeof(*ends));
+	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
+		return -1;
+	/* It holds the snapshot. */
+	rc = db_query(c, SQL_META_FIND, &row, VALUES(value_text(GAPS)), why);
+	ends->exact = rc == 0 && !row && !c->driver->many;
+	if (rc == 0)
+		rc = db_query(c, SQL_VERSION_OF, &row, NULL, 0, why);
+	if (rc == 0)
+		rc = audit_lanes(ends->lane, &ends->n, c, why);
+	for (size_t i = 0; rc == 0 && i < ends->n; i++)
+		rc = end_read(&ends->end[i], c, ends->lane[i], why);
+	db_rollback(c);
+	/* There is one at least, empty or not. */
+	if (rc == 0 && ends->n == 0)
+		ends->lane[ends->n++] = store->lane;
+	return rc == 0 ? db_sync(store->db, why) : rc;
+}
+
+int
+store_trail_end(
+    struct store *store, int64_t lane, struct trail_end *end, struct fail *why)
+{
+	struct conn *c;
 	int rc;
 
 	memset(end, 0, sizeof(*end));
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = db_query(c, q, &row, VALUES(value_number(LANE)), why);
-	if (rc == 0 && row) {
-		end->seq = db_number(c, q, 0);
-		hash_read(end->hash, c, q, 1);
-	}
-	if (rc == 0)
-		rc = db_query(c, SQL_CERT_LAST, &row, NULL, 0, why);
-	if (rc == 0 && row)
-		end->certificates = db_number(c, SQL_CERT_LAST, 0);
+	rc = end_read(end, c, lane, why);
 	db_rollback(c);
 	return rc == 0 ? db_sync(store->db, why) : rc;
 }
@@ -198,7 +272,7 @@ store_trail_standing(struct store *store, struct trail_standing *s,
 	if (rc == 0 && row) {
 		const char *reason = db_text(c, q, 2);
 
-		s->seq = db_number(c, q, 0);
+		s->seq = seq_of(db_number(c, q, 0));
 		s->revokes = strcmp(db_text(c, q, 1), "revoke") == 0;
 		s->why = reason != NULL ? store_reason_of(reason) : -1;
 	}

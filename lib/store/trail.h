@@ -18,29 +18,50 @@ struct trail_row {
 	uint8_t hash[SHA256_LEN];
 };
 
-/* Rows behind number `after`, in order, to `each` until it returns non-zero;
+/* The chain has lanes: SQLite one, number 0; PostgreSQL one for each node that
+ * ever wrote.  Those there are, rising; and the one that `store` writes to. */
+#define TRAIL_LANES 64
+MUST_CHECK int store_trail_lanes(struct store *store, int64_t lane[TRAIL_LANES],
+    size_t *n, struct fail *why);
+int64_t store_lane(const struct store *store);
+
+/* Rows of a lane behind number `after`, in order, to `each` until it returns non-zero;
  * it may use the store. */
-MUST_CHECK int store_trail(struct store *store, int64_t after,
+MUST_CHECK int store_trail(struct store *store, int64_t lane, int64_t after,
     int (*each)(const struct trail_row *row, void *arg), void *arg,
     struct fail *why);
 /* The number before the first row; 0 for a chain that is whole. */
 MUST_CHECK int store_trail_before(
-    struct store *store, int64_t *before, struct fail *why);
+    struct store *store, int64_t lane, int64_t *before, struct fail *why);
 /* The number before the first row at `when` (Unix us) or later. */
-MUST_CHECK int store_trail_since(
-    struct store *store, int64_t *before, int64_t when, struct fail *why);
+MUST_CHECK int store_trail_since(struct store *store, int64_t lane,
+    int64_t *before, int64_t when, struct fail *why);
 /* Record number `seq`, and its hash; NULL: there is none.  The caller frees. */
 MUST_CHECK int store_trail_find(struct store *store, char **record,
-    uint8_t hash[SHA256_LEN], int64_t seq, struct fail *why);
+    uint8_t hash[SHA256_LEN], int64_t lane, int64_t seq, struct fail *why);
 
 /* How far it has come, in one moment. */
 struct trail_end {
 	int64_t seq; /* 0: nothing is there */
 	uint8_t hash[SHA256_LEN];
-	int64_t certificates; /* ever issued */
+	int64_t certificates; /* ever issued: the last one's number */
 };
 MUST_CHECK int store_trail_end(
-    struct store *store, struct trail_end *end, struct fail *why);
+    struct store *store, int64_t lane, struct trail_end *end, struct fail *why);
+
+/* How many rows there are, and the last one's number: the same, unless numbers
+ * were left out, as PostgreSQL's are by what was refused. */
+MUST_CHECK int store_trail_certificates(struct store *store,
+    int64_t *certificates, int64_t *last, struct fail *why);
+/* All lanes in one moment. */
+struct trail_ends {
+	size_t n;
+	int64_t lane[TRAIL_LANES];
+	struct trail_end end[TRAIL_LANES];
+	bool exact; /* no number of a certificate was left out */
+};
+MUST_CHECK int store_trail_ends(
+    struct store *store, struct trail_ends *ends, struct fail *why);
 
 /* What is said of a certificate, and what is recorded, in one moment. */
 struct trail_standing {

@@ -213,7 +213,8 @@ uncovered_write(struct bytes *out, struct store *store, int64_t covered)
 	struct fail ignored = {0};
 	int64_t us = 0;
 
-	if (store_trail(store, covered, first_time, &us, &ignored) >= 0)
+	if (store_trail(store, store_lane(store), covered, first_time, &us,
+		&ignored) >= 0)
 		gauge(out, "microca_audit_uncovered_timestamp_seconds",
 		    "When the oldest record was written that no signed head "
 		    "covers; 0: there is none.",
@@ -231,7 +232,9 @@ heads_write(struct bytes *out, const struct ca *ca, bool usable)
 	if (heads_last(&cp, &found, ca->settings, &why) != 0)
 		log_fail("the last signed head is not told", &why);
 	if (found) {
-		covered = cp.n > 0 ? cp.lane[0].seq : 0;
+		for (size_t i = 0; i < cp.n; i++)
+			if (cp.lane[i].lane == ca->settings->node)
+				covered = cp.lane[i].seq;
 		gauge(out, "microca_audit_head_sequence",
 		    "Number of the last record that a signed head covers.",
 		    (double)covered);
@@ -256,7 +259,7 @@ records_write(
 	if (store_state(ca->store, why) != 0 &&
 	    strcmp(why->reason, "disk-full") != 0)
 		return -1;
-	if (store_trail_end(ca->store, &end, why) != 0 ||
+	if (store_trail_end(ca->store, store_lane(ca->store), &end, why) != 0 ||
 	    store_pending_count(ca->store, &open, now, why) != 0)
 		return -1;
 	gauge(out, "microca_audit_sequence",

@@ -6,7 +6,7 @@ CC=${CC:-cc}
 need "$CC"
 need pkg-config
 
-flags=$(pkg-config --cflags libcrypto libp11 p11-kit-1 jansson sqlite3 fcgi)
+flags=$(pkg-config --cflags libcrypto libp11 p11-kit-1 jansson sqlite3 libpq fcgi)
 alone() {
 	# shellcheck disable=SC2086
 	echo "#include \"$1\"" |

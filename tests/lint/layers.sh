@@ -35,5 +35,6 @@ ok "fcgiapp.h has one reader" knows 'fcgiapp\.h' lib/web/fcgi.c
 ok "libconfig.h has one reader" knows 'libconfig\.h' lib/base/conf.c
 ok "jansson.h has one reader" knows 'jansson\.h' lib/base/json.c
 ok "sqlite3.h has one reader" knows 'sqlite3\.h' lib/store/sqlite.h
+ok "libpq-fe.h has one reader" knows 'libpq-fe\.h' lib/store/pgsql.h
 ok "seccomp.h has one reader" knows 'seccomp\.h' lib/web/confine.c
 done_testing

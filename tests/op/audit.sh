@@ -114,10 +114,10 @@ found "a changed record" "$at $second: it is not what was written" \
 found "a deleted record" "$at $second: it is not there" \
 	"DELETE FROM audit WHERE seq = $second"
 found "an inserted record" "$at $((last + 1)): it is not what was written" \
-	"INSERT INTO audit SELECT seq + 1, lane, time, event, reason, serial,
+	"INSERT INTO audit SELECT seq + 1, time, event, reason, serial,
 		hash, record FROM audit WHERE seq = $last"
 found "one before the first" "$at -5: it is before the first" \
-	"INSERT INTO audit SELECT -5, lane, time, event, reason, serial,
+	"INSERT INTO audit SELECT -5, time, event, reason, serial,
 		hash, record FROM audit WHERE seq = 1"
 found "two in another order" "$at $second: it is not what was written" \
 	"UPDATE audit SET seq = -1 WHERE seq = $second;
@@ -147,7 +147,7 @@ for change in "profile = 'late'" "endpoint = 'late'" "operation = 'x'" \
 		"$at $second: its certificate's row does not say the same" \
 		"UPDATE certificate SET $change WHERE subject LIKE '%two%'"
 done
-found "a certificate put in" "the last certificates have no record" \
+found "a certificate put in" "certificates have no record" \
 	"CREATE TEMP TABLE t AS SELECT * FROM certificate WHERE id = 1;
 	UPDATE t SET id = 99, serial = '99', sha256 = randomblob(32);
 	INSERT INTO certificate SELECT * FROM t"

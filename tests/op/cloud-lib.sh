@@ -79,7 +79,7 @@ upload_all() {
 	cat "$T/upload.log"
 	return 1
 }
-fill() { "$FILL" "sqlite:$T/state/microca.db" "$@"; }
+fill() { "$FILL" "$STORE_URL" "$@"; }
 open_rows() { sql "SELECT count(*) FROM outbox WHERE confirmed = 0"; }
 dead_letters() { sql "SELECT count(*) FROM delivery WHERE dead <> 0"; }
 cloud_json() { jq -r "$1" "$T/state/cloud.json"; }

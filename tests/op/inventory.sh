@@ -284,9 +284,7 @@ $(html_says 'role="alert"') $(html_says 'value="&lt;b&gt;&quot;lost"') \
 $(loose) $(state_of_three)" "400 said said 0 good"
 
 fill=$BUILDDIR/tests/tools/fill
-"$fill" "$(sed -n 's/.*database = "\(.*\)".*/\1/p' "$CONF" | head -n 1)" \
-	issue '<b>"&' 1 1 2>/dev/null ||
-	"$fill" "sqlite:$(find "$T" -name microca.db | head -n 1)" issue '<b>"&' 1 1
+"$fill" "$STORE_URL" issue '<b>"&' 1 1
 is "a hostile subject in a list" "$(look bob \
 	"$P/certificates?subject=%3Cb%3E") \
 $(html_says 'CN=&lt;b&gt;&quot;&amp;00001') $(grep -c '<b>' "$T/body")" \

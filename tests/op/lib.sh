@@ -104,7 +104,35 @@ wait_for() {
 # ---- the CA -----------------------------------------------------------------
 
 admin() { "$BUILDDIR/bin/microca" -c "$CONF" "$@"; }
-sql() { sqlite3 -readonly "$T/state/microca.db" "$1"; }
+# With $STORE_HOST, a folder with PostgreSQL's socket, the store is a database of
+# this test's own there: pgsql-suite.sh has tests run again so.
+STORE=
+STORE_URL=sqlite:$T/state/microca.db
+if [ -n "${STORE_HOST:-}" ]; then
+	store_name=op_$$
+	STORE_URL="postgresql://microca@/$store_name?host=$STORE_HOST"
+	STORE="store = \"$STORE_URL\";"
+	psql -Xq -h "$STORE_HOST" -U microca -d postgres \
+		-c "CREATE DATABASE $store_name" || bail "CREATE DATABASE"
+	# What the tests' SQL takes from SQLite.
+	psql -Xq -h "$STORE_HOST" -U microca -d "$store_name" \
+		-c "CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql
+		AS 'SELECT upper(encode(\$1, ''hex''))'" || bail "hex"
+fi
+sql_write() {
+	if [ -n "$STORE" ]; then
+		sql "$1"
+	else
+		sqlite3 "$T/state/microca.db" "$1"
+	fi
+}
+sql() {
+	if [ -n "$STORE" ]; then
+		psql -XAtq -h "$STORE_HOST" -U microca -d "$store_name" -c "$1"
+	else
+		sqlite3 -readonly "$T/state/microca.db" "$1"
+	fi
+}
 issued() { sql "SELECT count(*) FROM certificate"; }
 refusals() { sql "SELECT count(*) FROM audit WHERE event = 'refuse'"; }
 last_refusal() { # last_refusal MEMBER of the audit record
@@ -161,7 +189,7 @@ conf_write() { # conf_write KEY MORE
 		state = "$T/state"; public = "$T/public"; run = "$T/run";
 		profiles = "profiles.conf"; allow_cgi = true; threads = 10;
 		web_server_users = ("$(id -u)"); body_wait = "2s";
-		disk_reserve = "1M"; $2
+		disk_reserve = "1M"; $STORE $2
 		ca = { key = "$1"; module = "$MODULE"; pin_file = "pin";
 		  key_type = "$CA_KEY_TYPE"; subject = "$CA_SUBJECT";
 		  module_environment = ($MODULE_ENV); };

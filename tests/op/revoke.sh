@@ -34,8 +34,7 @@ record() { # record EVENT MEMBER: of the last such row
 		LIMIT 1" | jq -r ".$2 // empty"
 }
 told() { # told DEVICE: what the outbox has, in order
-	sql "SELECT group_concat(kind, ' ') FROM (SELECT kind FROM outbox
-		WHERE device = '$1' ORDER BY seq)"
+	sql "SELECT kind FROM outbox WHERE device = '$1' ORDER BY seq" | xargs
 }
 renew() { # renew NAME: with a key of its own; "status reason"
 	csr "$1-next" "/CN=$1"

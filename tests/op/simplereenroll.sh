@@ -82,11 +82,8 @@ bad "a revoked one" 403 client-revoked device simplereenroll dev1 \
 	"$T/last.b64"
 
 # A certificate that our own key signed and our store does not know.
-sql "SELECT 1" >/dev/null
-sqlite3 "$T/state/microca.db" ".backup '$T/before.db'"
 enrol ghost /CN=ghost
-sqlite3 "$T/state/microca.db" "DELETE FROM certificate WHERE subject
-	LIKE '%CN=ghost%'"
+sql_write "DELETE FROM certificate WHERE subject LIKE '%CN=ghost%'"
 csr ghost2 /CN=ghost
 bad "one that the store does not know" 403 client-unknown device \
 	simplereenroll ghost "$T/ghost2.b64"

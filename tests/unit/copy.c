@@ -77,9 +77,9 @@ copy_is_whole(unsigned least, unsigned most)
 
 	must(store_open(&copy, copy_url, false, 2, 0, &why));
 	must(store_whole(copy, &why));
-	must(store_trail(copy, 0, chain_link, &chain, &why));
+	must(store_trail(copy, 0, 0, chain_link, &chain, &why));
 	must(store_count(copy, &counts, T0, &why));
-	must(store_head(copy, &head, hash, &why));
+	must(store_head(copy, 0, &head, hash, &why));
 	assert_false(chain.broken);
 	assert_int_equal(chain.rows, counts.certificates);
 	assert_int_equal(head, chain.rows);
@@ -144,18 +144,18 @@ test_head_and_links(void **state)
 	bool found;
 
 	(void)state;
-	must(store_head(store, &seq, hash, &why));
+	must(store_head(store, 0, &seq, hash, &why));
 	assert_int_equal(seq, 0);
 	assert_memory_equal(hash, zero, SHA256_LEN);
-	must(store_link(store, &found, hash, 0, &why));
+	must(store_link(store, &found, hash, 0, 0, &why));
 	assert_false(found);
 	for (unsigned i = 1; i <= 3; i++)
 		issue(store, i);
-	must(store_trail(store, 0, chain_link, &chain, &why));
-	must(store_link(store, &found, hash, 3, &why));
+	must(store_trail(store, 0, 0, chain_link, &chain, &why));
+	must(store_link(store, &found, hash, 0, 3, &why));
 	assert_true(found);
 	assert_memory_equal(hash, chain.hash, SHA256_LEN);
-	must(store_link(store, &found, hash, 4, &why));
+	must(store_link(store, &found, hash, 0, 4, &why));
 	assert_false(found);
 	must(store_size(store, &octets, &why));
 	assert_int_equal(octets % 4096, 0);
@@ -285,7 +285,7 @@ test_mark(void **state)
 	must(store_reconciled(store, &done, &why));
 	must(store_restored_when(store, &when, &why));
 	assert_int_equal(when, 0);
-	must(store_head(store, &seq, hash, &why));
+	must(store_head(store, 0, &seq, hash, &why));
 	assert_int_equal(seq, 3);
 	store_free(store);
 }

@@ -129,7 +129,8 @@ an_issuance_is_one_audit_row(void **state)
 
 	(void)state;
 	assert_int_equal(counts().audit, before + 1);
-	assert_int_equal(store_trail(ca->store, 0, audit_last, &last, &why), 0);
+	assert_int_equal(
+	    store_trail(ca->store, 0, 0, audit_last, &last, &why), 0);
 	assert_non_null(strstr(last, "\"issue\""));
 	assert_non_null(strstr(last, "ra:CN=RA"));
 	assert_non_null(strstr(last, "CN=aud1,O=Example"));

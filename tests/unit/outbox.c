@@ -170,7 +170,7 @@ what_is_taken_back_is_told_too(void **state)
 	(void)state;
 	serial = 0;
 	issue(store, "a", false, T0 + DAY);
-	settle(store, "a", INT64_MAX, OUTBOX_DONE, 0);
+	settle(store, "a", when_now_us(), OUTBOX_DONE, 0);
 	entry.serial = "0000000000000000000000000000000000000001";
 	assert_int_equal(
 	    store_lost(store, &changed, entry.serial, 0, T0 + 1, &entry, &why),
@@ -236,7 +236,7 @@ certificates_are_not_older_than_the_row(void **state)
 		free(sql);
 	}
 	assert_int_equal(pthread_join(thread, NULL), 0);
-	assert_true(pages > 10);
+	assert_true(pages > (pgsql() == NULL ? 10 : 0));
 	outbox_page_free(&page);
 	store_free(store);
 }

@@ -523,7 +523,7 @@ rows_add(int first, int n)
 	    " operation, profile, requester, holder, subject, csr)"
 	    " SELECT i, 0, %lld, %lld, %lld, random(), randomblob(32),"
 	    " randomblob(32), 'device', 'simpleenroll', 'device', 'w' || i,"
-	    " 'w' || i, 'CN=w' || i, x'30' FROM c RETURNING 1",
+	    " 'w' || i, 'CN=w' || i, randomblob(1) FROM c RETURNING 1",
 	    first, first + n - 1, T0, T0, T0 + WEEK);
 	assert_int_equal(number_of(sql), 1);
 }
@@ -810,7 +810,9 @@ many_at_once_do_not_pass_the_limit(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const char *const files[] = {
+	    "nothing_is_looked_up_without_an_index", NULL};
+	struct CMUnitTest tests[] = {
 	    ON_DISK(request_is_kept_once_and_as_it_came),
 	    ON_DISK(approved_one_is_issued_once),
 	    ON_DISK(what_was_seen_is_what_counts),
@@ -829,5 +831,6 @@ main(void)
 	    ON_DISK(many_at_once_do_not_pass_the_limit),
 	};
 
+	sqlite_alone(tests, sizeof(tests) / sizeof(tests[0]), files);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,9 @@
-/* Certificate rows for the store's tests: not certificates, but like them. */
+/*
+ * Certificate rows for the store's tests: not certificates, but like them.
+ *
+ * MICROCA_TEST_STORE: the URL of a PostgreSQL database that the tests may empty;
+ * without it they run on an SQLite file.  tests/op/pgsql-units.sh has one.
+ */
 #ifndef TESTS_RECORDS_H
 #define TESTS_RECORDS_H
 
@@ -21,7 +26,72 @@
 #define T0 1767225600LL /* 2026-01-01 */
 #define DAY 86400
 
-static char folder[64], path[96], url[112];
+static char folder[64], path[96], url[256];
+
+static inline const char *
+pgsql(void)
+{
+	return getenv("MICROCA_TEST_STORE");
+}
+
+static inline void
+skipped(void **state)
+{
+	(void)state;
+	skip();
+}
+
+/* What is about SQLite's files, by `names` up to NULL, is not run on another. */
+static inline void
+sqlite_alone(struct CMUnitTest *tests, size_t n, const char *const *names)
+{
+	for (size_t i = 0; i < n && pgsql() != NULL; i++)
+		for (size_t k = 0; names[k] != NULL; k++)
+			if (strcmp(tests[i].name, names[k]) == 0)
+				tests[i].test_func = skipped;
+}
+
+/* By psql(1): its first line, or "". */
+static inline void
+pgsql_run(char out[64], const char *sql)
+{
+	char *command = str_fmt(
+	    "psql -XAtq -v ON_ERROR_STOP=1 -d '%s' -c \"$SQL\"", pgsql());
+	char rest[256];
+	FILE *f;
+
+	assert_int_equal(setenv("SQL", sql, 1), 0);
+	out[0] = '\0';
+	f = popen(command, "re");
+	assert_non_null(f);
+	if (fgets(out, 64, f) != NULL)
+		out[strcspn(out, "\n")] = '\0';
+	while (fgets(rest, sizeof(rest), f) != NULL)
+		;
+	if (pclose(f) != 0)
+		fail_msg("psql: %s", sql);
+	free(command);
+}
+
+/* The next store_made() makes a new one. */
+static inline void
+database_forget(void)
+{
+	char out[64];
+
+	if (pgsql() == NULL)
+		assert_int_equal(unlink(path), 0);
+	else
+		pgsql_run(out,
+		    "SET client_min_messages = error;"
+		    "DROP SCHEMA public CASCADE; CREATE SCHEMA public;"
+		    /* What the tests' SQL takes from SQLite. */
+		    "CREATE FUNCTION json_extract(text, text) RETURNS bigint"
+		    " LANGUAGE sql AS"
+		    " 'SELECT ($1::json ->> substr($2, 3))::bigint';"
+		    "CREATE FUNCTION randomblob(int) RETURNS bytea LANGUAGE sql"
+		    " AS 'SELECT sha256(random()::text::bytea)'");
+}
 
 static inline int
 folder_make(void **state)
@@ -32,6 +102,10 @@ folder_make(void **state)
 		return -1;
 	(void)snprintf(path, sizeof(path), "%s/test.db", folder);
 	(void)snprintf(url, sizeof(url), "sqlite:%s", path);
+	if (pgsql() != NULL) {
+		(void)snprintf(url, sizeof(url), "%s", pgsql());
+		database_forget();
+	}
 	return 0;
 }
 
@@ -150,7 +224,7 @@ chain_rows(struct store *store)
 {
 	struct chain c = {0};
 	struct fail why = {0};
-	int rc = store_trail(store, 0, chain_link, &c, &why);
+	int rc = store_trail(store, 0, 0, chain_link, &c, &why);
 
 	bytes_free(&c.last);
 	return rc == 0 && !c.broken ? c.rows : -1;
@@ -163,7 +237,12 @@ number_of(const char *sql)
 	sqlite3 *db;
 	sqlite3_stmt *st = NULL;
 	int64_t n = -1;
+	char out[64];
 
+	if (pgsql() != NULL) {
+		pgsql_run(out, sql);
+		return out[0] == 't' ? 1 : strtoll(out, NULL, 10);
+	}
 	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) ==
 		SQLITE_OK &&
 	    sqlite3_prepare_v2(db, sql, -1, &st, NULL) == SQLITE_OK &&

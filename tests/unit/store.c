@@ -96,7 +96,7 @@ other_schema_is_refused_naming_both_versions(void **state)
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");
 	assert_non_null(strstr(why.text, "99"));
-	assert_non_null(strstr(why.text, "needs 4"));
+	assert_non_null(strstr(why.text, "needs 5"));
 	(void)number_of("DROP TABLE meta");
 	open_refused(url, false, FAIL_CONFIG, "db-schema");
 }
@@ -141,7 +141,7 @@ damaged_database_is_refused(void **state)
 		store_free(store);
 		damage(table[i].at, table[i].len);
 		open_refused(url, false, FAIL_BUSY, "db-corrupt");
-		assert_int_equal(unlink(path), 0);
+		database_forget();
 	}
 }
 
@@ -392,7 +392,7 @@ keys_and_names_belong_to_somebody(void **state)
 			record_free(&r[k]);
 		record_free(&asked);
 		store_free(store);
-		assert_int_equal(unlink(path), 0);
+		database_forget();
 	}
 }
 
@@ -617,7 +617,7 @@ revocation_goes_one_way(void **state)
 		record_free(&r);
 		record_free(&got);
 		store_free(store);
-		assert_int_equal(unlink(path), 0);
+		database_forget();
 	}
 }
 
@@ -680,7 +680,7 @@ only_a_hold_is_released(void **state)
 		record_free(&r);
 		record_free(&got);
 		store_free(store);
-		assert_int_equal(unlink(path), 0);
+		database_forget();
 	}
 }
 
@@ -771,12 +771,12 @@ outbox_tells_of_devices_in_order(void **state)
 			     REASON_SUPERSEDED, T0, &entry, &why),
 	    0);
 	assert_int_equal(
-	    number_of("SELECT group_concat(kind) = 'enrolled,renewed,revoked'"
-		      " AND min(device) = 'a' AND max(device) = 'a'"
-		      " AND group_concat(certificate) = '1,3,1'"
-		      " AND max(seq) = 5000000000000002"
-		      " FROM (SELECT * FROM outbox ORDER BY seq)"),
-	    1);
+	    number_of("SELECT count(*) FROM outbox WHERE device = 'a'"
+		      " AND (seq, kind, certificate) IN (VALUES"
+		      " (5000000000000000, 'enrolled', 1),"
+		      " (5000000000000001, 'renewed', 3),"
+		      " (5000000000000002, 'revoked', 1))"),
+	    3);
 	assert_int_equal(
 	    number_of("SELECT count(*) FROM outbox o JOIN certificate c"
 		      " ON c.id = o.certificate AND c.sha256 = o.sha256"),
@@ -1194,7 +1194,7 @@ identical_requests_at_once_get_one_certificate(void **state)
 		    number_of("SELECT count(*) FROM certificate"), 1);
 		assert_int_equal(chain_rows(store), 1);
 		store_free(store);
-		assert_int_equal(unlink(path), 0);
+		database_forget();
 	}
 }
 
@@ -1303,7 +1303,17 @@ processes_and_threads_share_a_database(void **state)
 int
 main(void)
 {
-	const struct CMUnitTest tests[] = {
+	static const char *const files[] = {
+	    "missing_database_is_refused_and_not_made",
+	    "database_is_for_its_owner_alone", "damaged_database_is_refused",
+	    "statements_number_their_parameters_in_order",
+	    "nothing_frequent_is_looked_up_without_an_index",
+	    "full_disk_stops_issuing",
+	    "locked_database_is_waited_for_but_not_for_ever",
+	    "nothing_is_written_to_a_file_that_is_gone",
+	    "failed_write_leaves_nothing_and_heals",
+	    "failed_sync_breaks_the_store_until_it_has_reopened", NULL};
+	struct CMUnitTest tests[] = {
 	    /* First: it forks. */
 	    ON_DISK(processes_and_threads_share_a_database),
 	    ON_DISK(missing_database_is_refused_and_not_made),
@@ -1334,5 +1344,6 @@ main(void)
 	    ON_DISK(identical_requests_at_once_get_one_certificate),
 	};
 
+	sqlite_alone(tests, sizeof(tests) / sizeof(tests[0]), files);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

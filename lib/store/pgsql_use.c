@@ -1,0 +1,277 @@
+#include "lib/store/pgsql.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "lib/base/when.h"
+
+static struct timespec
+timespec_of(double when)
+{
+	struct timespec ts;
+
+	ts.tv_sec = (time_t)when;
+	ts.tv_nsec = (long)((when - (double)ts.tv_sec) * 1e9);
+	return ts;
+}
+
+static int
+busy_fail(struct fail *why)
+{
+	(void)fail(why, FAIL_BUSY, "db-busy", "the database is busy");
+	return fail_cause(why, "no connection became free in time");
+}
+
+static int
+pool_take(struct pgsql_conn **c, struct pgsql_db *db, double deadline,
+    struct fail *why)
+{
+	struct timespec ts = timespec_of(deadline);
+	int rc = 0;
+
+	*c = NULL;
+	(void)pthread_mutex_lock(&db->lock);
+	while (db->idle == NULL && db->pool >= db->pool_most && rc == 0)
+		rc = pthread_cond_timedwait(&db->change, &db->lock, &ts);
+	if (db->idle != NULL) {
+		*c = db->idle;
+		db->idle = (*c)->next;
+	} else if (db->pool < db->pool_most) {
+		db->pool++;
+		*c = mem_new(sizeof(**c));
+	}
+	(void)pthread_mutex_unlock(&db->lock);
+	return *c != NULL ? 0 : busy_fail(why);
+}
+
+static void
+give_back(struct pgsql_conn *c, struct pgsql_db *db)
+{
+	if (c->pg != NULL && c->lost)
+		pgsql_conn_close(c);
+	if (c->pg != NULL)
+		pgsql_forget(c);
+	if (c == &db->writer) {
+		turn_give(&db->writing);
+		return;
+	}
+	(void)pthread_mutex_lock(&db->lock);
+	if (db->idle == NULL && db->pool >= db->pool_most)
+		(void)pthread_cond_broadcast(&db->change);
+	c->next = db->idle;
+	db->idle = c;
+	(void)pthread_mutex_unlock(&db->lock);
+}
+
+/* A server that ended has said so by now, or closed the socket; it says hardly
+ * anything else of itself. */
+static bool
+is_stale(const struct pgsql_conn *c)
+{
+	struct pollfd p = {.fd = PQsocket(c->pg), .events = POLLIN};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+/* Who finds that there is no server says so to all others for a second. */
+static int
+connected(struct pgsql_conn *c, struct pgsql_db *db, struct fail *why)
+{
+	int rc;
+
+	if (c->pg != NULL && is_stale(c))
+		pgsql_conn_close(c);
+	if (c->pg != NULL)
+		return 0;
+	(void)pthread_mutex_lock(&db->lock);
+	rc = when_clock() < db->retry_at ? -1 : 0;
+	if (rc != 0)
+		*why = db->down;
+	(void)pthread_mutex_unlock(&db->lock);
+	if (rc != 0 || (rc = pgsql_conn_open(c, db, why)) == 0)
+		return rc;
+	(void)pthread_mutex_lock(&db->lock);
+	db->down = *why;
+	db->retry_at = when_clock() + 1;
+	(void)pthread_mutex_unlock(&db->lock);
+	return -1;
+}
+
+static int
+take(struct pgsql_conn **c, struct pgsql_db *db, enum db_use use,
+    struct fail *why)
+{
+	double deadline = when_clock() + db->wait;
+	int rc = 0;
+
+	if (use != DB_WRITE)
+		rc = pool_take(c, db, deadline, why);
+	else if (turn_take(&db->writing, deadline))
+		*c = &db->writer;
+	else
+		rc = busy_fail(why);
+	if (rc != 0)
+		return -1;
+	if (connected(*c, db, why) != 0) {
+		give_back(*c, db);
+		return -1;
+	}
+	return 0;
+}
+
+int
+pgsql_begin(
+    struct conn **conn, struct db *base, enum db_use use, struct fail *why)
+{
+	static const char *const begin[] = {
+	    [DB_READ] = NULL,
+	    [DB_SCAN] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+	    [DB_WRITE] = "BEGIN ISOLATION LEVEL SERIALIZABLE READ WRITE",
+	};
+	struct pgsql_db *db = (struct pgsql_db *)base;
+	struct pgsql_conn *c = NULL;
+
+	*conn = NULL;
+	if (take(&c, db, use, why) != 0)
+		return -1;
+	c->use = use;
+	c->begun = c->unsure = c->late = false;
+	memset(&c->failed, 0, sizeof(c->failed));
+	if (begin[use] != NULL) {
+		if (pgsql_send(c, begin[use], why) != 0) {
+			give_back(c, db);
+			return -1;
+		}
+		c->begun = true;
+	}
+	*conn = &c->base;
+	return 0;
+}
+
+void
+pgsql_rollback(struct conn *conn)
+{
+	struct pgsql_conn *c = (struct pgsql_conn *)conn;
+	struct fail why = {0};
+
+	if (!c->lost && (c->begun || c->queued > 0)) {
+		memset(&c->failed, 0, sizeof(c->failed));
+		if ((c->begun && pgsql_send(c, "ROLLBACK", &why) != 0) ||
+		    pgsql_collect(c, &why) != 0)
+			c->lost = true;
+	}
+	give_back(c, c->db);
+}
+
+/* Somebody cancelled the wait for the standby: PostgreSQL calls that done. */
+static int
+late(struct fail *why)
+{
+	(void)fail(why, FAIL_BUSY, "db-sync",
+	    "the database could not be synced to its standby");
+	return fail_retry(why, 5);
+}
+
+int
+pgsql_commit(struct conn *conn, bool durable, struct fail *why)
+{
+	struct pgsql_conn *c = (struct pgsql_conn *)conn;
+	int rc = 0;
+
+	(void)durable; /* another's turn comes when it is: see pgsql.h */
+	if (c->use != DB_WRITE) {
+		pgsql_rollback(conn);
+		return 0;
+	}
+	if (pgsql_send(c, "COMMIT", why) == 0) {
+		c->unsure = true;
+		rc = pgsql_collect(c, why);
+	} else {
+		rc = -1;
+	}
+	if (rc != 0) {
+		pgsql_rollback(conn);
+		return -1;
+	}
+	rc = c->late ? late(why) : 0;
+	give_back(c, c->db);
+	return rc;
+}
+
+/* ---- how it is -------------------------------------------------------------- */
+
+int
+pgsql_state(struct db *db, struct fail *why)
+{
+	struct conn *c;
+	bool row;
+	int rc;
+
+	if (pgsql_begin(&c, db, DB_SCAN, why) != 0)
+		return -1;
+	rc = db_query(c, SQL_VERSION_OF, &row, NULL, 0, why);
+	pgsql_rollback(c);
+	return rc;
+}
+
+/* One text on a connection of its own. */
+static int
+one_ask(
+    struct bytes *out, struct pgsql_db *db, const char *sql, struct fail *why)
+{
+	struct pgsql_conn c = {.db = db};
+	PGresult *res;
+	int rc = -1;
+
+	out->len = 0;
+	if (pgsql_connect(&c, db, why) == 0) {
+		rc = pgsql_ask(&res, &c, sql, why);
+		if (rc == 0) {
+			bytes_adds(out,
+			    PQntuples(res) > 0 ? PQgetvalue(res, 0, 0) : "");
+			PQclear(res);
+		}
+	}
+	pgsql_conn_close(&c);
+	return rc;
+}
+
+int
+pgsql_size(struct db *db, int64_t *octets, struct fail *why)
+{
+	struct bytes text = {0};
+	int rc = one_ask(&text, (struct pgsql_db *)db,
+	    "SELECT pg_database_size(current_database())", why);
+
+	*octets = rc == 0 ? strtoll((const char *)text.data, NULL, 10) : 0;
+	bytes_free(&text);
+	return rc;
+}
+
+/* Nothing keeps others from coming; who is there already is told. */
+int
+pgsql_alone(int *lock, const char *place, struct fail *why)
+{
+	const struct db_options o = {.place = place};
+	struct bytes text = {0};
+	struct pgsql_db *db = pgsql_db_new(&o);
+	int rc = one_ask(&text, db,
+	    "SELECT pid || ' (' || application_name || ')'"
+	    " FROM pg_stat_activity WHERE datname = current_database()"
+	    " AND backend_type = 'client backend'"
+	    " AND pid <> pg_backend_pid() LIMIT 1",
+	    why);
+
+	if (lock != NULL)
+		*lock = -1;
+	if (rc == 0 && text.data[0] != '\0')
+		rc = fail(why, FAIL_BUSY, "db-inuse",
+		    "PostgreSQL's process %s has the database open: stop the "
+		    "programs of all nodes first",
+		    (const char *)text.data);
+	bytes_free(&text);
+	pgsql_close(&db->base);
+	return rc;
+}
