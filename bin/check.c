@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "bin/check.h"
+#include "bin/check_url.h"
 #include "lib/base/when.h"
 #include "lib/ca/crls.h"
 #include "lib/ca/effective.h"
@@ -417,13 +418,27 @@ check_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	struct check c = {.tool = tool};
 	bool config = false;
+	struct url_wish wish = {0};
 	const struct option_spec options[] = {
 	    {"config", 0, OPTION_FLAG, &config, 0, 0, NULL},
+	    {"url", 0, OPTION_TEXT, &wish.url, 0, 0, NULL},
+	    {"anchors", 0, OPTION_TEXT, &wish.anchors, 0, 0, NULL},
+	    {"cert", 0, OPTION_TEXT, &wish.cert, 0, 0, NULL},
+	    {"key", 0, OPTION_TEXT, &wish.key, 0, 0, NULL},
+	    {"json", 0, OPTION_FLAG, &wish.json, 0, 0, NULL},
 	};
 
-	if (options_read(options, 1, &argc, &argv, why) != 0 ||
+	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
+		&argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0 || tool_settings(tool, why) != 0)
 		return -1;
+	if ((wish.cert == NULL) != (wish.key == NULL) ||
+	    (wish.url == NULL &&
+		(wish.json || wish.cert != NULL || wish.anchors != NULL)))
+		return fail(why, FAIL_CONFIG, "usage",
+		    "--cert and --key go together, and with --url alone");
+	if (wish.url != NULL)
+		return check_url(tool, &wish, why);
 	c.settings = tool->settings;
 	if (config) {
 		settings_print(c.settings);

@@ -115,7 +115,9 @@ static const struct command commands[] = {
 	"       microca [-c FILE] cloud reconcile [--repair] [--force] "
 	"[--json] [DEVICE...]",
 	"what the cloud is told of devices' certificates, and was"},
-    {"check", check_run, "[--config]",
+    {"check", check_run,
+	"[--config | --url https://HOST:PORT [--json] [--anchors FILE]\n"
+	"           [--cert FILE --key FILE]]",
 	"test files, token, chain, profiles and store"},
     {"forecast", forecast_run, "[--days N] [--json]",
 	"what breaks when, unless somebody does something"},

@@ -368,6 +368,11 @@ http_exporter(const struct http *http)
 	    http->session.exporter, http->session.exporter_len};
 }
 
+const STACK_OF(X509_NAME) * http_asked(const struct http *http)
+{
+	return http->session.asked;
+}
+
 int64_t
 http_date(const char *text)
 {

@@ -86,6 +86,8 @@ int64_t http_date(const char *text);
 struct span http_unique(const struct http *http);
 /* RFC 9266, 2: its tls-exporter; len 0: it has none. */
 struct span http_exporter(const struct http *http);
+/* The CAs that it was asked for a certificate of; NULL: it was asked for none. */
+const STACK_OF(X509_NAME) * http_asked(const struct http *http);
 
 /* `location` as seen from `url`, absolute; NULL: it is no URL.  The caller
  * frees. */

@@ -75,6 +75,17 @@ exporter_take(struct session *session, const SSL *ssl)
 }
 
 static void
+asked_take(struct session *session, const SSL *ssl)
+{
+	const STACK_OF(X509_NAME) *names = SSL_get0_peer_CA_list(ssl);
+
+	sk_X509_NAME_pop_free(session->asked, X509_NAME_free);
+	session->asked = names == NULL ? NULL
+	                               : sk_X509_NAME_deep_copy(names,
+					     X509_NAME_dup, X509_NAME_free);
+}
+
+static void
 handshake_done(const SSL *ssl, int where, int ret)
 {
 	struct session *session;
@@ -85,6 +96,7 @@ handshake_done(const SSL *ssl, int where, int ret)
 	session = SSL_CTX_get_app_data(SSL_get_SSL_CTX(ssl));
 	unique_take(session, ssl);
 	exporter_take(session, ssl);
+	asked_take(session, ssl);
 }
 
 /* What we show: the leaf and what is between it and its root. */
@@ -151,5 +163,6 @@ session_open(struct session *session, const struct http_tls *tls)
 void
 session_close(struct session *session)
 {
+	sk_X509_NAME_pop_free(session->asked, X509_NAME_free);
 	X509_STORE_free(session->store);
 }

@@ -22,6 +22,9 @@ struct session {
 	/* RFC 9266, 2: its tls-exporter. */
 	uint8_t exporter[SESSION_EXPORTER_LEN];
 	size_t exporter_len;
+	/* The CAs whose certificates the newest server asked for; NULL: it
+	 * asked for none. */
+	STACK_OF(X509_NAME) * asked;
 };
 
 void session_open(struct session *session, const struct http_tls *tls);

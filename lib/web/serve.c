@@ -20,6 +20,7 @@
 #include "lib/web/fcgi.h"
 #include "lib/web/intake.h"
 #include "lib/web/live.h"
+#include "lib/web/probed.h"
 #include "lib/web/pulse.h"
 #include "lib/web/shown.h"
 
@@ -114,6 +115,8 @@ handle_run(const struct operation *op, struct live *live, struct edge *e)
 static void
 handle(const struct operation *op, struct live *live, struct edge *e)
 {
+	if (probed(op->name, live->ca->settings, e))
+		return;
 	if (op->answer != NULL)
 		op->answer(live->own, live->ca, &live->loaded_why, e);
 	else
