@@ -211,6 +211,24 @@ enroll_one(struct client *client, const struct certificate *cert,
 }
 
 static int
+none_to_renew(const struct source *source, struct fail *why)
+{
+	struct keep_pair *pair = NULL;
+	char end[WHEN_LEN];
+
+	if (source->plan.folder != NULL &&
+	    keep_pair_read(&pair, source->plan.folder, why) != 0)
+		return -1;
+	if (pair == NULL)
+		return fail(why, FAIL_ABSENT, "pair",
+		    "there is no certificate to renew: enroll first");
+	when_write(end, pair->not_after);
+	keep_pair_free(pair);
+	return fail(why, FAIL_ABSENT, "pair",
+	    "the certificate has ended, at %s: enroll again", end);
+}
+
+static int
 reenroll_one(struct client *client, const struct certificate *cert,
     struct source *source, struct fail *why)
 {
@@ -220,8 +238,7 @@ reenroll_one(struct client *client, const struct certificate *cert,
 	if (talk_pair(&pair, source, why) != 0)
 		return -1;
 	if (pair == NULL)
-		return fail(why, FAIL_ABSENT, "pair",
-		    "there is no certificate to renew: enroll first");
+		return none_to_renew(source, why);
 	keep_pair_free(pair);
 	return kept(cert, source, true, why);
 }

@@ -7,11 +7,12 @@
 # shellcheck source=tests/op/est-lib.sh
 . "$(dirname "$0")/est-lib.sh"
 
+at= # another time
 # client COMMAND [ARGUMENT...]: status in $rc, output in out and err.
 client() {
 	client_command=$1
 	shift
-	timeout 60 "$C" "$client_command" --url "$U" --anchors root.pem \
+	timeout 60 ${at:+faketime -f "$at"} "$C" "$client_command" --url "$U" --anchors root.pem \
 		--timeout 5s "$@" >out 2>err
 	rc=$?
 	return "$rc"
@@ -257,6 +258,24 @@ ok "... the day after" client renew --folder unlinked
 ok "... cacerts alone" test "$(grep -c . "$W/log")" -eq $((requests + 1))
 W=$plain
 U=$good
+
+# ---- time ---------------------------------------------------------------------
+issuer leaf.ext -days 1
+ok "a pair for a day" client enroll --folder brief --subject CN=pump-7
+issuer leaf.ext -days 60
+before=$(sha256sum brief/current/*)
+requests=$(grep -c . "$W/log")
+at=+2d
+client reenroll --folder brief
+is "it has ended: refused" "$rc $(wc -l <err)" "6 1"
+like "... that says so" "$(cat err)" 'has ended, at 20.*enroll again'
+is "... nobody is asked" "$(grep -c . "$W/log")" "$requests"
+at=-9d
+client reenroll --folder brief
+is "a clock before the certificates: refused" "$rc $(wc -l <err)" "7 1"
+like "... that says so" "$(cat err)" "not yet|clock"
+at=
+is "... the pair stays" "$(sha256sum brief/current/*)" "$before"
 
 issuer leaf.ext -days 90
 
