@@ -17,6 +17,7 @@
 #include "lib/ca/keygen.h"
 #include "lib/ca/operators.h"
 #include "lib/ca/responder.h"
+#include "lib/cloud/guard.h"
 #include "lib/key/pkcs11uri.h"
 #include "lib/store/pending.h"
 
@@ -97,6 +98,12 @@ store_test(struct check *c, struct fail *why)
 	    store_state(c->store, why) != 0)
 		return -1;
 	return tool_audit(c->tool, c->store, &entry, why);
+}
+
+static int
+guard_test(struct check *c, struct fail *why)
+{
+	return c->store == NULL ? 0 : guard_check(c->settings, c->store, why);
 }
 
 /* A throw-away request signed by the token; key_sign_req() verifies it. */
@@ -230,6 +237,7 @@ static const struct {
 } tests[] = {
     {"files and folders have safe modes", files_test, 0},
     {"the store is writable", store_test, 0},
+    {"the store is not behind what was signed", guard_test, 0},
     {"the token signs, the signature verifies", token_test, 0},
     {"the chain is complete", chain_test, 0},
     {"the issuing certificate is valid now", time_test, WANT_CHAIN},

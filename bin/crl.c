@@ -91,7 +91,7 @@ crl_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		&argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
-	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0) {
+	if (tool_issuing_ca(&ca, tool, why) == 0) {
 		wish.requester = tool->who->requester;
 		rc = look_after(tool, ca, &wish, json, why);
 	}

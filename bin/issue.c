@@ -171,7 +171,7 @@ issue(struct tool *tool, const struct order *order, struct output *out,
 	struct ca *ca = NULL;
 	int rc = -1;
 
-	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0 &&
+	if (tool_issuing_ca(&ca, tool, why) == 0 &&
 	    order_issue(&der, tool, ca, order, why) == 0) {
 		cert_pem_write(&pem, span_of(&der));
 		rc = output_write(out, span_of(&pem), why);

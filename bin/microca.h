@@ -76,6 +76,10 @@ MUST_CHECK int tool_become_owner(struct tool *tool, struct fail *why);
 /* Settings, owner, then ca_open(); waits for the token when CA_KEY. */
 MUST_CHECK int tool_ca(
     struct ca **ca, struct tool *tool, unsigned need, struct fail *why);
+/* With store and key, for who issues or publishes: the store is not behind what
+ * was signed (guard.h). */
+MUST_CHECK int tool_issuing_ca(
+    struct ca **ca, struct tool *tool, struct fail *why);
 void tool_close(struct tool *tool);
 
 /* A whole file, standard input for "-". */

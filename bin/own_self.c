@@ -57,7 +57,7 @@ certify(void *arg, X509 **leaf, STACK_OF(X509) * *others, struct span csr,
 	*leaf = NULL;
 	*others = NULL;
 	if (anchors_fill(run, why) == 0 &&
-	    tool_ca(&ca, run->tool, CA_STORE | CA_KEY, why) == 0 &&
+	    tool_issuing_ca(&ca, run->tool, why) == 0 &&
 	    profile_find(&profile, run, why) == 0 &&
 	    profile_issue(&der, run->tool, ca, profile, csr, why) == 0)
 		rc = cert_x509(leaf, span_of(&der), why);

@@ -16,6 +16,7 @@
 #include "lib/base/file.h"
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
+#include "lib/cloud/guard.h"
 
 /* The file by its folder's real path: a link in a place that is closed to the
  * state folder's owner does no harm. */
@@ -198,6 +199,22 @@ tool_ca(struct ca **ca, struct tool *tool, unsigned need, struct fail *why)
 	if ((need & CA_KEY) != 0)
 		signer_wait(*ca);
 	return 0;
+}
+
+int
+tool_issuing_ca(struct ca **ca, struct tool *tool, struct fail *why)
+{
+	struct fail guard = {0};
+
+	if (tool_ca(ca, tool, CA_STORE | CA_KEY, why) != 0)
+		return -1;
+	if (guard_check((*ca)->settings, (*ca)->store, &guard) == 0 ||
+	    strcmp(guard.reason, GUARD_BEHIND) != 0)
+		return 0;
+	*why = guard;
+	ca_drop(*ca);
+	*ca = NULL;
+	return -1;
 }
 
 static int

@@ -1,10 +1,12 @@
 /* ocsp - RFC 6960: is this certificate good? */
+#include "lib/cloud/guard.h"
 #include "lib/web/status.h"
 
 static const struct operation operation = {
     .name = "ocsp",
     .allow = "GET, HEAD, POST",
     .request_type = "application/ocsp-request",
+    .guard = guard_check,
     .need = CA_STORE | CA_RESPONDER,
     .run = status_run,
 };

@@ -1,4 +1,5 @@
 /* serverkeygen - RFC 7030, 4.4: the key is made here. */
+#include "lib/cloud/guard.h"
 #include "lib/web/enroll.h"
 
 static int
@@ -12,6 +13,7 @@ static const struct operation operation = {
     .name = "serverkeygen",
     .allow = "POST",
     .request_type = "application/pkcs10",
+    .guard = guard_check,
     .need = CA_STORE | CA_KEY,
     .est = true,
     .certificate = true,

@@ -1,4 +1,5 @@
 /* simplereenroll - RFC 7030, 4.2.2: renewal of a client's certificate. */
+#include "lib/cloud/guard.h"
 #include "lib/web/enroll.h"
 
 static int
@@ -12,6 +13,7 @@ static const struct operation operation = {
     .name = "simplereenroll",
     .allow = "POST",
     .request_type = "application/pkcs10",
+    .guard = guard_check,
     .need = CA_STORE | CA_KEY,
     .est = true,
     .certificate = true,

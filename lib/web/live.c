@@ -2,9 +2,12 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <string.h>
 
+#include "lib/base/log.h"
 #include "lib/base/when.h"
 #include "lib/ca/responder.h"
+#include "lib/cloud/guard.h"
 
 static struct seen *
 files_of(const struct settings *s)
@@ -45,6 +48,38 @@ live_admits(const struct live *live, uid_t peer)
 	return users_admit(&live->users, peer);
 }
 
+/* Its text is written once, before anybody is told to read it. */
+void
+live_guard(struct live *live, const struct operation *op)
+{
+	struct fail why = {0};
+	bool was = __atomic_load_n(&live->guarded, __ATOMIC_ACQUIRE), is;
+
+	if (op->guard == NULL || live->ca->store == NULL)
+		return;
+	is = op->guard(live->ca->settings, live->ca->store, &why) != 0 &&
+	     why.kind == FAIL_BUSY && strcmp(why.reason, GUARD_BEHIND) == 0;
+	if (is == was)
+		return;
+	if (is && live->guard_why.kind == FAIL_NONE)
+		live->guard_why = why;
+	__atomic_store_n(&live->guarded, is, __ATOMIC_RELEASE);
+	if (is)
+		log_fail("nothing is issued or answered", &why);
+	else
+		log_write(
+		    LOG_LEVEL_INFO, "the database is not behind any more");
+}
+
+int
+live_guarded(struct live *live, struct fail *why)
+{
+	if (!__atomic_load_n(&live->guarded, __ATOMIC_ACQUIRE))
+		return 0;
+	*why = live->guard_why;
+	return -1;
+}
+
 int
 live_open(struct live **out, const struct operation *op, const char *conf,
     bool sockets, const struct live *old, struct fail *why)
@@ -64,6 +99,7 @@ live_open(struct live **out, const struct operation *op, const char *conf,
 	live->watch = files_of(live->ca->settings);
 	seen_doubt(live->watch, began);
 	live->close = op->close;
+	live_guard(live, op);
 	if ((op->load != NULL &&
 		op->load(&live->loaded, live->ca, &live->loaded_why) != 0) ||
 	    (op->open != NULL &&

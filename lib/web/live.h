@@ -15,6 +15,8 @@ struct live {
 	struct ca *ca;
 	struct bytes loaded;    /* what the operation's load() made … */
 	struct fail loaded_why; /* … or why it did not */
+	struct fail guard_why;  /* why its guard() lets nothing run: … */
+	bool guarded;           /* … atomic: it does not */
 	void *own;              /* what its open() made */
 	void (*close)(void *own);
 	struct users users; /* who may connect */
@@ -31,6 +33,10 @@ MUST_CHECK int live_open(struct live **live, const struct operation *op,
 struct live *live_hold(struct live *live);
 void live_drop(struct live *live); /* NULL is fine */
 
+/* Ask the operation's guard(); a change is logged.  One thread asks. */
+void live_guard(struct live *live, const struct operation *op);
+/* Does it let requests run? */
+MUST_CHECK int live_guarded(struct live *live, struct fail *why);
 bool live_admits(const struct live *live, uid_t peer);
 /* Has a watched file changed since it was last asked?  One thread asks. */
 bool live_stale(struct live *live);

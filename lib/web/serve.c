@@ -75,6 +75,8 @@ run(const struct operation *op, struct live *live, struct request *rq,
 		*why = live->loaded_why;
 		return -1;
 	}
+	if (live_guarded(live, why) != 0)
+		return -1;
 	sighted(op, live->ca->settings, rq, e->env);
 	rp->loaded = &live->loaded;
 	return op->run(live->ca, rq, rp, why);
@@ -190,11 +192,18 @@ pulse(struct server *sv)
 	struct pulse now;
 	struct fail why = {0};
 
-	if ((sv->op->need & CA_KEY) == 0 ||
-	    (sv->looked > 0 && when_clock() - sv->looked < PULSE_LOOK))
+	if (sv->looked > 0 && when_clock() - sv->looked < PULSE_LOOK)
 		return;
 	sv->looked = when_clock();
+	live_guard(sv->live, sv->op);
+	if ((sv->op->need & CA_KEY) == 0)
+		return;
 	pulse_take(&now, sv->live->ca, when_now());
+	if (live_guarded(sv->live, &why) != 0) {
+		free(now.store);
+		now.store = str_dup(why.reason);
+		why = (struct fail){0};
+	}
 	if (pulse_same(&now, &sv->pulse) && now.when >= sv->pulse.when &&
 	    now.when - sv->pulse.when < PULSE_EVERY) {
 		pulse_free(&now);

@@ -56,6 +56,10 @@ struct operation {
 	/* Once per reading of the configuration, or NULL: what all requests
 	 * share.  A failure is the answer to each of them. */
 	int (*load)(struct bytes *out, const struct ca *ca, struct fail *why);
+	/* Or NULL.  FAIL_BUSY: nothing is run; looked at when the configuration
+	 * is read, and every PULSE_LOOK s.  Other failures say nothing. */
+	int (*guard)(const struct settings *settings, struct store *store,
+	    struct fail *why);
 	/* 0, or -1 with `why`: serve answers for it. */
 	int (*run)(struct ca *ca, const struct request *rq, struct reply *rp,
 	    struct fail *why);

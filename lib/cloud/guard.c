@@ -1,0 +1,58 @@
+#include "lib/cloud/guard.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/cloud/heads.h"
+#include "lib/store/trail.h"
+
+static int
+behind(const struct checkpoint *cp, size_t i, struct store *store,
+    struct fail *why)
+{
+	struct trail_end end = {0};
+	struct fail ignored = {0};
+
+	(void)!store_trail_end(store, cp->lane[i].lane, &end, &ignored);
+	(void)fail(why, FAIL_BUSY, GUARD_BEHIND,
+	    "the database is older than what this CA has signed");
+	return fail_cause(why,
+	    "the last head tells of record %lld, which is not in the database "
+	    "(it ends at %lld): see microca audit verify",
+	    (long long)cp->lane[i].seq, (long long)end.seq);
+}
+
+static int
+lane_check(const struct checkpoint *cp, size_t i, struct store *store,
+    struct fail *why)
+{
+	uint8_t hash[SHA256_LEN];
+	char hex[2 * SHA256_LEN + 1] = "", *record;
+
+	if (store_trail_find(store, &record, hash, cp->lane[i].lane,
+		cp->lane[i].seq, why) != 0)
+		return -1;
+	if (record != NULL)
+		hex_write(hex, (struct span){hash, SHA256_LEN}, false);
+	free(record);
+	return strcmp(hex, cp->lane[i].hash) == 0 ? 0
+	                                          : behind(cp, i, store, why);
+}
+
+int
+guard_check(
+    const struct settings *settings, struct store *store, struct fail *why)
+{
+	struct checkpoint cp;
+	bool found;
+	int rc = 0;
+
+	if (heads_last(&cp, &found, settings, why) != 0)
+		return -1;
+	if (!found)
+		return 0;
+	for (size_t i = 0; i < cp.n && rc == 0; i++)
+		rc = lane_check(&cp, i, store, why);
+	checkpoint_free(&cp);
+	return rc;
+}

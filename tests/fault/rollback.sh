@@ -1,0 +1,115 @@
+#!/bin/sh
+# An older database is put in the place of this CA's, not by microca restore:
+# that is noticed, and nothing is issued, listed or answered from it.
+# shellcheck source=tests/op/lib.sh
+. "$(dirname "$0")/../op/lib.sh"
+# shellcheck source=tests/op/fcgi.sh
+. "$(dirname "$0")/../op/fcgi.sh"
+db=$T/state/microca.db
+old() { # old NAME: what is there is kept as that
+	sqlite3 "$db" "VACUUM INTO '$T/$1.db'"
+}
+put_back() { # as a backup program does it, that knows nothing of us
+	rm -f "$db-wal" "$db-shm"
+	cp "$T/$1.db" "$db.new" && mv "$db.new" "$db"
+}
+asked() { # asked NAME: a fresh request
+	csr "$1" "/CN=$1" && send_csr plain "$T/$1.b64"
+}
+serial_of() { openssl x509 -in "$T/$1.pem" -noout -serial | sed 's/.*=//'; }
+health_is() {
+	cgi health REQUEST_METHOD=GET REQUEST_URI=/health \
+		REMOTE_ADDR=127.0.0.1 </dev/null >/dev/null
+	grep -q -e "$1" "$T/body"
+}
+checked() {
+	admin check | grep -q '^ok: the store is not behind what was signed'
+}
+rc_of() { # rc_of COMMAND...: "status reason"
+	"$@" >"$T/out" 2>&1
+	echo "$?"
+}
+status_of() { # what the responder says of a certificate
+	openssl ocsp -issuer "$T/ca.pem" -cert "$T/$1.pem" -no_nonce \
+		-reqout "$T/ocsp.der" 2>/dev/null
+	cgi ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
+		CONTENT_TYPE=application/ocsp-request <"$T/ocsp.der"
+}
+
+ca_make pem
+for d in one two; do
+	enrol $d /CN=$d || bail "enrol"
+done
+admin ocsp >/dev/null || bail "ocsp"
+old before
+admin revoke "$(serial_of two)" >/dev/null || bail "revoke"
+admin crl >/dev/null || bail "crl"
+list=$(echo "$T"/public/crl/*.crl)
+cp "$list" "$T/list.crl"
+
+# ---- without a head nobody can know, and nobody is kept from working
+put_back before
+start simpleenroll
+is "no head was signed: nothing is noticed" "$(asked three)" "0 200 "
+stop TERM
+old between
+is "a head is signed" "$(rc_of admin audit head)" 0
+ok "check lets it be" checked
+start simpleenroll
+is "… and issue" "$(asked four)" "0 200 "
+stop TERM
+enrol five /CN=five || bail "enrol"
+admin revoke "$(serial_of five)" >/dev/null || bail "revoke"
+admin crl >/dev/null && cp "$list" "$T/list.crl"
+admin audit head >/dev/null || bail "head"
+is "the responder says of one that it is good" "$(status_of one)" 200
+old after
+
+# ---- put back while nothing runs
+put_back between
+n=$(issued)
+start simpleenroll
+is "an older database: nothing is issued" "$(asked six)" "0 503 db-behind"
+is "… none is recorded" "$(issued)" "$n"
+ok "… Retry-After" grep -qi '^Retry-After: [1-9]' "$ANSWER"
+ok "… the log says which record is missing" grep -q \
+	'nothing is issued or answered.*the last head tells of record' \
+	"$T/simpleenroll.log"
+ok "… health says down" wait_for 15 health_is \
+	'^down: db-behind: simpleenroll: '
+ok "microca check says so" sh -c "! '$BUILDDIR/bin/microca' -c '$CONF' \
+	check >'$T/check' 2>&1 && grep -q 'older than what this CA has signed' \
+	'$T/check'"
+is "no list is made" "$(rc_of admin crl --force)" 7
+ok "… the one that names the revoked one stays" cmp "$list" "$T/list.crl"
+is "the responder does not call the revoked one good" "$(status_of five)" 503
+is "no certificate by hand" "$(rc_of admin issue --endpoint device \
+	-o "$T/hand.pem" "$T/six.der")" 7
+is "no head is signed" "$(rc_of admin audit head)" 4
+is "audit verify names what is missing" "$(rc_of admin audit verify)" 8
+ok "what only looks works: list" admin list
+
+# ---- the right one put back: all goes on, as it was
+stop TERM
+put_back after
+start simpleenroll
+is "the right database again" "$(asked seven)" "0 200 "
+ok "… and check" checked
+
+# ---- exchanged under a running program
+put_back between
+ok "exchanged while it runs: health says down" wait_for 30 health_is \
+	'^down: db-behind: simpleenroll: '
+is "… nothing is issued" "$(asked eight)" "0 503 db-behind"
+
+# ---- the operator takes the loss: recorded, and no restart is needed
+is "microca audit gap" "$(rc_of admin audit gap)" 0
+ok "… goes on by itself" wait_for 20 sh -c "grep -q 'not behind any more' \
+	'$T/simpleenroll.log'"
+is "… issues" "$(asked eight)" "0 200 "
+ok "… check" checked
+is "… the audit verifies, and tells of the gap" "$(rc_of admin audit verify)
+$(grep -c 'gaps are recorded' "$T/out")" "0
+1"
+is "a head is signed again" "$(rc_of admin audit head)" 0
+done_testing
