@@ -15,6 +15,9 @@ covered_say(const struct audit_report *r)
 {
 	char when[WHEN_LEN];
 
+	if (r->retired > 0)
+		printf("%lld of the certificates were retired\n",
+		    (long long)r->retired);
 	if (r->gaps > 0)
 		printf("%lld gaps are recorded: see microca audit list "
 		       "--event gap\n",
@@ -52,8 +55,10 @@ static int
 verify(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	const char *more = NULL;
+	bool retired = false;
 	const struct option_spec options[] = {
 	    {"heads", 0, OPTION_TEXT, &more, 0, 0, NULL},
+	    {"retired", 0, OPTION_FLAG, &retired, 0, 0, NULL},
 	};
 	struct audit_report report;
 	STACK_OF(X509) *signers = NULL;
@@ -62,7 +67,7 @@ verify(struct tool *tool, int argc, char **argv, struct fail *why)
 	struct ca *ca = NULL;
 	int rc = -1;
 
-	if (options_read(options, 1, &argc, &argv, why) != 0 ||
+	if (options_read(options, 2, &argc, &argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
 	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
@@ -70,7 +75,9 @@ verify(struct tool *tool, int argc, char **argv, struct fail *why)
 	    heads_open(
 		&heads, ca->settings, &more, more != NULL, signers, why) == 0) {
 		marks = heads_marks(heads);
-		if (audit_verify(&report, ca->store, &marks, why) == 0)
+		if (audit_verify_all(&report, ca->store, &marks,
+			retired ? ca->settings->retention.folder : NULL,
+			why) == 0)
 			rc = report_say(&report);
 	}
 	heads_close(heads);

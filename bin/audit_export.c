@@ -12,6 +12,7 @@
 #include "lib/base/when.h"
 #include "lib/cloud/heads.h"
 #include "lib/store/trail.h"
+#include "lib/ca/retired_file.h"
 
 #define BUNDLE_SCHEMA "microca.audit/1"
 
@@ -149,6 +150,20 @@ heads_write(struct bundle *b, int64_t seq)
 /* ---- records --------------------------------------------------------------------------- */
 
 static int
+retired_find(
+    struct bundle *b, struct record *r, bool *found, const char *serial)
+{
+	const char *folder = b->ca->settings->retention.folder;
+	struct retired it;
+
+	if (serial == NULL)
+		return 0;
+	if (store_retired_find(b->ca->store, &it, found, serial, b->why) != 0)
+		return -1;
+	return *found ? retired_file_one(r, folder, &it, b->why) : 0;
+}
+
+static int
 issued_write(struct bundle *b, const struct trail_row *row)
 {
 	struct bytes hash = {0};
@@ -161,6 +176,8 @@ issued_write(struct bundle *b, const struct trail_row *row)
 	if (rc == 0 && (hex = json_str_of(j, "cert_sha256")) != NULL &&
 	    hex_read(&hash, hex) && hash.len == SHA256_LEN)
 		rc = store_find(b->ca->store, &r, &found, hash.data, b->why);
+	if (rc == 0 && !found)
+		rc = retired_find(b, &r, &found, json_str_of(j, "serial"));
 	if (rc == 0 && found)
 		line_der(b, "issued", span_of(&r.der));
 	json_free(j);

@@ -8,6 +8,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/when.h"
+#include "lib/store/retire.h"
 
 enum format { FORMAT_TABLE, FORMAT_JSON, FORMAT_CSV };
 static const char *const format_words[] = {"table", "json", "csv", NULL};
@@ -135,11 +136,40 @@ list(struct tool *tool, struct listing *l, struct fail *why)
 	return rc;
 }
 
+/* Files of those that left the database, and what each has. */
+static int
+shelf_say(const struct shelf *shelf, void *arg)
+{
+	char ended[WHEN_LEN], hex[2 * SHA256_LEN + 1];
+
+	when_write(ended, shelf->ended);
+	hex_write(hex, (struct span){shelf->sha256, SHA256_LEN}, false);
+	return printf("%s/%s: %lld certificates that ended by %s, SHA-256 "
+		      "%s%s\n",
+		   (const char *)arg, shelf->path,
+		   (long long)shelf->certificates, ended, hex,
+		   shelf->done ? "" : ", not all moved yet") < 0;
+}
+
+static int
+list_retired(struct tool *tool, struct fail *why)
+{
+	struct ca *ca = NULL;
+	int rc = tool_ca(&ca, tool, CA_STORE, why);
+
+	if (rc == 0)
+		rc = store_shelf_each(
+		    ca->store, shelf_say, ca->settings->retention.folder, why);
+	ca_drop(ca);
+	return rc;
+}
+
 int
 list_run(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	struct listing l = {.status = S_UNSAID};
 	const char *serial = NULL;
+	bool retired = false;
 	const struct option_spec options[] = {
 	    {"profile", 'p', OPTION_TEXT, &l.filter.profile, 0, 0, NULL},
 	    {"endpoint", 'e', OPTION_TEXT, &l.filter.endpoint, 0, 0, NULL},
@@ -149,6 +179,7 @@ list_run(struct tool *tool, int argc, char **argv, struct fail *why)
 	    {"expiring", 0, OPTION_DURATION, &l.expiring, 0, 0, NULL},
 	    {"limit", 'n', OPTION_INT, &l.filter.limit, 1, INT64_MAX, NULL},
 	    {"format", 'f', OPTION_WORD, &l.format, 0, 0, format_words},
+	    {"retired", 0, OPTION_FLAG, &retired, 0, 0, NULL},
 	};
 	struct bytes upper = {0};
 	int rc = -1;
@@ -157,6 +188,8 @@ list_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		&argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
+	if (retired)
+		return list_retired(tool, why);
 	if (serial == NULL || tool_serial(&upper, serial, why) == 0) {
 		l.filter.serial = (const char *)upper.data;
 		rc = list(tool, &l, why);

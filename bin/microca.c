@@ -59,7 +59,7 @@ static const struct command commands[] = {
     {"ocsp", ocsp_run, "[--force] [--json]",
 	"certificates of the OCSP responder, renewed in time"},
     {"audit", audit_run,
-	"verify [--heads FILE]\n"
+	"verify [--heads FILE] [--retired]\n"
 	"       microca [-c FILE] audit head\n"
 	"       microca [-c FILE] audit gap\n"
 	"       microca [-c FILE] audit list [--since TIME] [--until TIME] "
@@ -82,6 +82,8 @@ static const struct command commands[] = {
 	"put a backup in the place of what is there, or its files aside"},
     {"crl", crl_run, "[--force] [--json]",
 	"publish revocation lists as far as they are due"},
+    {"retire", retire_command, "[--look] [--idle] [--json]",
+	"move certificates that ended long ago out of the database"},
     {"secret", secret_run,
 	"add [--expires TIME] ENDPOINT DEVICE\n"
 	"       microca [-c FILE] secret add [--expires TIME] [-o FILE] --csv "
@@ -99,7 +101,8 @@ static const struct command commands[] = {
 	"[--profile P] [--endpoint E] [--subject PATTERN] [--serial S]\n"
 	"           [--status good|expired|revoked|held|all] [--expiring "
 	"TIME]\n"
-	"           [--limit N] [--format table|json|csv]",
+	"           [--limit N] [--format table|json|csv]\n"
+	"       microca [-c FILE] list --retired",
 	"list issued certificates"},
     {"show", show_run, "[--pem | --chain | --json] [-o FILE] SERIAL",
 	"show one certificate, or export it"},

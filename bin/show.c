@@ -6,6 +6,7 @@
 
 #include "lib/base/json.h"
 #include "lib/base/when.h"
+#include "lib/ca/retired_file.h"
 
 struct view {
 	bool pem, chain, json;
@@ -177,6 +178,19 @@ view_make(struct bytes *out, const struct view *view, const struct ca *ca,
 	return 0;
 }
 
+/* From the file that it left the database for. */
+static int
+retired_find(struct record *r, bool *found, const struct ca *ca,
+    const char *serial, struct fail *why)
+{
+	const char *folder = ca->settings->retention.folder;
+	struct retired it;
+
+	if (store_retired_find(ca->store, &it, found, serial, why) != 0)
+		return -1;
+	return *found ? retired_file_one(r, folder, &it, why) : 0;
+}
+
 static int
 show(struct tool *tool, const struct view *view, const char *serial,
     struct output *out, struct fail *why)
@@ -189,7 +203,8 @@ show(struct tool *tool, const struct view *view, const char *serial,
 
 	if (tool_ca(&ca, tool, CA_STORE, why) != 0)
 		return -1;
-	if (store_find_serial(ca->store, &r, &found, serial, why) == 0) {
+	if (store_find_serial(ca->store, &r, &found, serial, why) == 0 &&
+	    (found || retired_find(&r, &found, ca, serial, why) == 0)) {
 		if (!found)
 			fail(why, FAIL_ABSENT, "unknown-serial",
 			    "no certificate with serial %s", serial);

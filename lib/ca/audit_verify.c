@@ -7,6 +7,7 @@
 #include "lib/base/json.h"
 #include "lib/base/when.h"
 #include "lib/ca/audit_cert.h"
+#include "lib/ca/audit_shelf.h"
 #include "lib/store/trail.h"
 
 #define DOUBTS 4096 /* heads of records that are not here, looked at later */
@@ -39,6 +40,7 @@ struct walk {
 		int64_t lane, records;
 	} end[TRAIL_LANES];
 	size_t lanes;
+	struct audit_shelves *shelves;
 	bool failed;
 };
 
@@ -75,28 +77,49 @@ seen(struct walk *w, int64_t id)
 
 /* What is wrong with the certificate of an issue record; NULL: nothing. */
 static const char *
-issued_wrong(struct walk *w, const struct record *r, const struct json *j,
-    bool found, const uint8_t sha256_recorded[SHA256_LEN])
+issued_wrong(const struct record *r, const struct json *j, bool found,
+    const uint8_t sha256_recorded[SHA256_LEN])
 {
-	const char *wrong;
-
 	if (!found)
 		return "its certificate is not there";
-	if ((wrong = audit_cert_wrong(r, j, sha256_recorded)) != NULL)
-		return wrong;
-	if (w->dense && r->id > w->id + 1)
-		return "a certificate before it has no record";
-	return r->id <= w->id || r->id > w->last || seen(w, r->id)
-	           ? "its certificate had a record before"
-	           : NULL;
+	return audit_cert_wrong(r, j, sha256_recorded);
+}
+
+/* It is the next one. */
+static int
+numbered(struct walk *w, const struct trail_row *row, int64_t id)
+{
+	if (w->dense && id > w->id + 1)
+		return broken(w, row->lane, row->seq,
+		    "a certificate before it has no record");
+	if (id <= w->id || id > w->last || seen(w, id))
+		return broken(w, row->lane, row->seq,
+		    "its certificate had a record before");
+	w->id = id;
+	w->report->issued++;
+	return 0;
+}
+
+/* One that left the database; `id` 0: it did not. */
+static int
+retired_look(struct walk *w, int64_t *id, const char **wrong,
+    const struct json *j, const uint8_t sha256_recorded[SHA256_LEN])
+{
+	if (audit_shelf_look(
+		w->shelves, id, wrong, j, sha256_recorded, w->why) != 0)
+		return -1;
+	if (*id != 0 && *wrong == NULL)
+		w->report->retired++;
+	return 0;
 }
 
 static int
 issued_look(struct walk *w, const struct trail_row *row, const struct json *j)
 {
-	const char *hex = json_str_of(j, "cert_sha256"), *wrong;
+	const char *hex = json_str_of(j, "cert_sha256"), *wrong = NULL;
 	struct bytes hash = {0};
 	struct record r = {0};
+	int64_t id = 0;
 	bool found;
 	int rc = 0;
 
@@ -104,11 +127,15 @@ issued_look(struct walk *w, const struct trail_row *row, const struct json *j)
 		rc = broken(w, row->lane, row->seq, "it names no certificate");
 	} else if (store_find(w->store, &r, &found, hash.data, w->why) != 0) {
 		rc = failed(w);
-	} else if ((wrong = issued_wrong(w, &r, j, found, hash.data)) != NULL) {
+	} else if (!found && retired_look(w, &id, &wrong, j, hash.data) != 0) {
+		rc = failed(w);
+	} else if (!found && id != 0) {
+		rc = wrong != NULL ? broken(w, row->lane, row->seq, wrong)
+		                   : numbered(w, row, id);
+	} else if ((wrong = issued_wrong(&r, j, found, hash.data)) != NULL) {
 		rc = broken(w, row->lane, row->seq, wrong);
 	} else {
-		w->id = r.id;
-		w->report->issued++;
+		rc = numbered(w, row, r.id);
 	}
 	record_free(&r);
 	bytes_free(&hash);
@@ -173,6 +200,13 @@ off_look(const char *serial, void *arg)
 	rc = broken(w, 0, s.seq, text);
 	free(text);
 	return rc;
+}
+
+static int
+retired_off_look(const struct store_revoked *r, const char *issuer, void *arg)
+{
+	(void)issuer;
+	return off_look(r->serial, arg);
 }
 
 /* ---- gaps that are known ------------------------------------------------------- */
@@ -374,6 +408,8 @@ event_look(struct walk *w, const struct trail_row *row, const struct json *j)
 	if (strcmp(row->event, "revoke") == 0 ||
 	    strcmp(row->event, "release") == 0)
 		return revoked_look(w, row, j);
+	if (strcmp(row->event, "retire") == 0)
+		audit_shelf_told(w->shelves, json_str_of(j, "text"));
 	return strcmp(row->event, "gap") == 0 ? gap_look(w, row, j) : 0;
 }
 
@@ -417,6 +453,19 @@ each(const struct trail_row *row, void *arg)
 	w->seq++;
 	w->report->records++;
 	return marks_look(w, row->seq, row->hash);
+}
+
+/* Files of retired certificates, and what the chain says of them. */
+static int
+shelves_look(struct walk *w)
+{
+	char text[300] = "";
+
+	if (audit_shelves_wrong(w->shelves, text, sizeof(text), w->why) != 0)
+		return -1;
+	if (text[0] != '\0')
+		(void)broken(w, 0, 0, text);
+	return 0;
 }
 
 /* One lane to its end, or to what is broken; -1 when that cannot be told. */
@@ -464,6 +513,10 @@ walk_all(struct walk *w, const int64_t *lane, size_t n, int64_t certificates,
 			     : "certificates have no record");
 	if (!r->broken && store_trail_revoked(w->store, off_look, w, why) != 0)
 		return -1;
+	if (!r->broken &&
+	    (store_retired_off(w->store, retired_off_look, w, why) != 0 ||
+		shelves_look(w) != 0))
+		return -1;
 	if (!w->failed)
 		doubts_settle(w);
 	return w->failed ? -1 : 0;
@@ -487,6 +540,13 @@ int
 audit_verify(struct audit_report *report, struct store *store,
     const struct audit_marks *marks, struct fail *why)
 {
+	return audit_verify_all(report, store, marks, NULL, why);
+}
+
+int
+audit_verify_all(struct audit_report *report, struct store *store,
+    const struct audit_marks *marks, const char *folder, struct fail *why)
+{
 	struct walk w = {
 	    .report = report, .store = store, .why = why, .marks = marks};
 	int64_t lane[TRAIL_LANES], certificates;
@@ -501,7 +561,9 @@ audit_verify(struct audit_report *report, struct store *store,
 	/* Of what comes meanwhile there may be a million. */
 	w.last += 1 << 20;
 	w.seen = mem_new((size_t)(w.last >> 3) + 1);
+	w.shelves = audit_shelves_new(store, folder);
 	rc = walk_all(&w, lane, n, certificates, why);
+	audit_shelves_free(w.shelves);
 	free(w.seen);
 	free(w.doubt);
 	free(w.gap);

@@ -44,6 +44,7 @@ struct audit_marks {
 
 struct audit_report {
 	int64_t records, issued;  /* that were looked at and are good */
+	int64_t retired;          /* of those issued: not in the database */
 	int64_t heads, gaps;      /* likewise */
 	uint8_t hash[SHA256_LEN]; /* of the last good one of the last lane */
 	int64_t covered;    /* records that the last good head tells of … */
@@ -57,6 +58,12 @@ struct audit_report {
  * `marks` may be NULL.  What store_trail() and `marks` say otherwise. */
 MUST_CHECK int audit_verify(struct audit_report *report, struct store *store,
     const struct audit_marks *marks, struct fail *why);
+/* With the certificates that were retired (retire.h): each is read from its
+ * file below `folder`, and is what was recorded.  Also fails: FAIL_ABSENT
+ * "retired-file". */
+MUST_CHECK int audit_verify_all(struct audit_report *report,
+    struct store *store, const struct audit_marks *marks, const char *folder,
+    struct fail *why);
 
 /* The text of the "gap" record: numbers `from` to `to` were lost. */
 char *audit_gap_text(int64_t from, int64_t to, int64_t head_time);

@@ -17,6 +17,7 @@
 #include "lib/ca/audit_verify.h"
 #include "lib/ca/crls.h"
 #include "lib/store/backup.h"
+#include "lib/store/retire.h"
 #include "lib/store/sql.h"
 #include "lib/wire/name.h"
 
@@ -107,6 +108,33 @@ database_look(struct manifest *m, const char *path, struct fail *why)
 	return rc;
 }
 
+static int
+shelf_count(const struct shelf *shelf, void *arg)
+{
+	(void)shelf;
+	++*(size_t *)arg;
+	return 0;
+}
+
+/* They never change, so a copy of each once is enough. */
+static int
+retired_tell_of(struct manifest *m, struct ca *ca, struct fail *why)
+{
+	size_t n = 0;
+	char *text;
+
+	if (store_shelf_each(ca->store, shelf_count, &n, why) != 0)
+		return -1;
+	if (n == 0)
+		return 0;
+	text = str_fmt("%zu files of certificates that were retired: copy %s "
+		       "as well, what is there never changes",
+	    n, ca->settings->retention.folder);
+	manifest_add_text(&m->never, text);
+	free(text);
+	return 0;
+}
+
 /* ---- made ------------------------------------------------------------------------------ */
 
 struct making {
@@ -154,7 +182,7 @@ copied(struct making *k, struct fail *why)
 	for (size_t i = 0; i < sizeof(never) / sizeof(never[0]); i++)
 		manifest_add_text(&m->never, never[i]);
 	issuers_tell_of(m, k->ca);
-	if (room_ok(k, why) != 0 ||
+	if (room_ok(k, why) != 0 || retired_tell_of(m, k->ca, why) != 0 ||
 	    store_copy(k->ca->store, k->database, why) != 0 ||
 	    database_look(m, k->database, why) != 0)
 		return -1;

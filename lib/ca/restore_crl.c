@@ -9,6 +9,7 @@
 #include "lib/base/file.h"
 #include "lib/ca/crls.h"
 #include "lib/store/backup.h"
+#include "lib/store/retire.h"
 
 #define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
 
@@ -22,6 +23,7 @@ struct taking {
 	struct store_revoked *lost;
 	size_t n;
 	struct fail *why;
+	bool failed;
 };
 
 /* OpenSSL keeps the magnitude alone. */
@@ -162,6 +164,18 @@ former_take(const struct store_revoked *r, void *arg)
 	return entry_take(t, r, t->why);
 }
 
+/* Of those that the former one had retired, what a key's compromise depends
+ * on. */
+static int
+former_retired(const struct store_revoked *r, const char *issuer, void *arg)
+{
+	struct taking *t = arg;
+
+	if (strcmp(issuer, t->keyid) == 0 && entry_take(t, r, t->why) != 0)
+		t->failed = true;
+	return t->failed;
+}
+
 int
 restore_former(struct restore_report *report, struct store *store,
     struct store *former, const struct restore_wish *wish, struct fail *why)
@@ -179,6 +193,10 @@ restore_former(struct restore_report *report, struct store *store,
 
 		rc = store_revoked_each(
 		    former, t.keyid, INT64_MIN, former_take, &t, why);
+		if (rc == 0)
+			rc = store_retired_off(former, former_retired, &t, why);
+		if (t.failed)
+			rc = -1;
 		if (lost_keep(&t, why) != 0)
 			rc = -1;
 	}

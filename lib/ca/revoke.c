@@ -8,6 +8,7 @@
 
 #include "lib/base/when.h"
 #include "lib/wire/cert.h"
+#include "lib/store/retire.h"
 
 #define REASON_LAST 10
 #define SERIAL_MAX 40 /* RFC 5280, 4.1.2.2: 20 octets */
@@ -97,6 +98,24 @@ generation_of(const struct ca *ca, const char *serial, const uint8_t *hash)
 	return NULL;
 }
 
+/* No list names what has ended, and nobody takes it. */
+static int
+retired_is(struct ca *ca, const char *serial, struct fail *why)
+{
+	struct retired it;
+	bool found;
+	char ended[WHEN_LEN];
+
+	if (store_retired_find(ca->store, &it, &found, serial, why) != 0)
+		return -1;
+	if (!found)
+		return 0;
+	when_write(ended, it.not_after);
+	return fail(why, FAIL_DENIED, "retired",
+	    "certificate %s ended %s and was retired to %s", serial, ended,
+	    it.path);
+}
+
 static int
 lookup(struct record *r, struct ca *ca, const char *serial,
     const uint8_t *sha256, struct fail *why)
@@ -109,6 +128,8 @@ lookup(struct record *r, struct ca *ca, const char *serial,
 
 	if (rc != 0 || found)
 		return rc;
+	if (sha256 == NULL && retired_is(ca, serial, why) != 0)
+		return -1;
 	own = generation_of(ca, sha256 == NULL ? serial : NULL, sha256);
 	if (own != NULL)
 		return own_issuer(own->authority->issuer, why);

@@ -71,6 +71,23 @@ password_check(const struct settings *s, struct fail *why)
 	    s->path);
 }
 
+#define RETENTION_LEAST (30 * 86400) /* s: lists, repeats, clocks are past it */
+
+static int
+retention_check(struct settings *s, struct fail *why)
+{
+	if (s->retention.expired_after != 0 &&
+	    s->retention.expired_after < RETENTION_LEAST)
+		return fail(why, FAIL_CONFIG, "config",
+		    "%s: retention.expired_after is 0 or at least 30d",
+		    s->path);
+	if (s->retention.folder == NULL)
+		return fail(why, FAIL_CONFIG, "config",
+		    "%s: retention.folder may not be empty", s->path);
+	path_resolve(&s->retention.folder, s->state);
+	return 0;
+}
+
 static int
 resolve(struct settings *s, struct fail *why)
 {
@@ -87,6 +104,8 @@ resolve(struct settings *s, struct fail *why)
 	path_resolve(&s->run, s->folder);
 	path_resolve(&s->profiles_path, s->folder);
 	store_resolve(s);
+	if (retention_check(s, why) != 0)
+		return -1;
 	path_resolve(&s->ca.module, s->folder);
 	path_resolve(&s->ca.pin_file, s->folder);
 	if (!pkcs11uri_is(s->ca.key))

@@ -99,6 +99,11 @@ struct settings {
 		int64_t period; /* s, from thisUpdate to nextUpdate */
 	} crl;
 	struct {
+		/* s after their end that certificates stay; 0: for ever */
+		int64_t expired_after;
+		char *folder; /* of those that left */
+	} retention;
+	struct {
 		char *key;        /* PKCS#11 URI, PEM file; NULL: made for each
 		                     certificate */
 		int64_t validity; /* s, of the responder's certificate */

@@ -275,6 +275,35 @@ static const struct conf_table crl_table = {
 
 #undef AT
 #define AT(field)                                                              \
+	.offset = offsetof(struct settings, retention.field) -                 \
+	          offsetof(struct settings, retention)
+
+static const struct conf_key retention_keys[] = {
+    {.name = "expired_after",
+	.type = CONF_DURATION,
+	AT(expired_after),
+	.min = 0,
+	.max = INT64_C(100) * 366 * 86400,
+	.fallback = "\"0\"",
+	.text = "how long after their end certificates stay in the database; "
+		"0: for ever"},
+    {.name = "folder",
+	.type = CONF_STRING,
+	AT(folder),
+	.fallback = "\"retired\"",
+	.text = "folder of those that left, in state"},
+};
+
+static const struct conf_table retention_table = {
+    "retention",
+    sizeof(((struct settings *)NULL)->retention),
+    retention_keys,
+    sizeof(retention_keys) / sizeof(retention_keys[0]),
+    SIZE_MAX,
+};
+
+#undef AT
+#define AT(field)                                                              \
 	.offset = offsetof(struct settings, ocsp.field) -                      \
 	          offsetof(struct settings, ocsp)
 
@@ -626,6 +655,11 @@ static const struct conf_key settings_keys[] = {
 	AT(ocsp),
 	.table = &ocsp_table,
 	.text = "certificate status on line"},
+    {.name = "retention",
+	.type = CONF_GROUP,
+	AT(retention),
+	.table = &retention_table,
+	.text = "how long certificates that ended stay in the database"},
     {.name = "keygen",
 	.type = CONF_GROUP,
 	AT(keygen),

@@ -136,11 +136,11 @@ judge_client(struct conn *c, const struct record *r,
 	return 0;
 }
 
+/* `q` looks it up: among those that are here, or that were retired. */
 static int
-judge_key(struct conn *c, const struct record *r,
+key_look(struct conn *c, enum sql q, const struct record *r,
     const struct store_rules *rules, struct fail *why)
 {
-	const enum sql q = SQL_CERT_KEY;
 	bool row, same;
 
 	if (db_query(c, q, &row,
@@ -161,6 +161,15 @@ judge_key(struct conn *c, const struct record *r,
 		return fail(why, FAIL_MALFORMED, "key-reuse",
 		    "this key already has a certificate: make a new key");
 	return 0;
+}
+
+static int
+judge_key(struct conn *c, const struct record *r,
+    const struct store_rules *rules, struct fail *why)
+{
+	if (key_look(c, SQL_CERT_KEY, r, rules, why) != 0)
+		return -1;
+	return key_look(c, SQL_RETIRED_KEY, r, rules, why);
 }
 
 static int

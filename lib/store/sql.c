@@ -215,8 +215,46 @@ static const char *const version_5[] = {
     NULL,
 };
 
+static const char *const version_6[] = {
+    /* Files of certificates that ended long ago (retire.h). */
+    "CREATE TABLE shelf ("
+    " id INTEGER PRIMARY KEY,"
+    " path TEXT NOT NULL," /* in the folder of such files */
+    " sha256 BLOB NOT NULL,"
+    " certificates INTEGER NOT NULL," /* in it */
+    " ended INTEGER NOT NULL,"        /* the last of them, Unix s */
+    " made INTEGER NOT NULL,"         /* Unix s */
+    " done INTEGER NOT NULL) STRICT", /* 1: all were moved */
+
+    /* What stays here of a certificate that is in one of them. */
+    "CREATE TABLE retired ("
+    " id INTEGER PRIMARY KEY," /* as in certificate, like the others */
+    " shelf INTEGER NOT NULL," /* shelf.id */
+    " place INTEGER NOT NULL," /* where its line begins, octets */
+    " status INTEGER NOT NULL,"
+    " reason INTEGER NOT NULL,"
+    " revoked INTEGER NOT NULL,"
+    " compromised INTEGER NOT NULL,"
+    " not_after INTEGER NOT NULL,"
+    " spki_head INTEGER NOT NULL,"
+    " sha256 BLOB NOT NULL,"
+    " spki_sha256 BLOB NOT NULL,"
+    " subject_hash BLOB NOT NULL,"
+    " owner TEXT NOT NULL,"
+    " serial TEXT NOT NULL,"
+    " issuer TEXT NOT NULL) STRICT",
+
+    "CREATE INDEX retired_serial ON retired (serial)",
+    "CREATE INDEX retired_key ON retired (spki_head, compromised)",
+    "CREATE INDEX retired_off ON retired (id) WHERE status <> 0",
+    "CREATE INDEX retired_shelf ON retired (shelf)",
+
+    "UPDATE meta SET value = '6' WHERE name = 'schema'",
+    NULL,
+};
+
 const char *const *const sql_schema[SQL_VERSION] = {
-    version_1, version_2, version_3, version_4, version_5};
+    version_1, version_2, version_3, version_4, version_5, version_6};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -251,6 +289,10 @@ const char *const *const sql_schema[SQL_VERSION] = {
 	"id, state, created, changed, expires, request_key, csr_sha256,"       \
 	" client_sha256, certificate, request, endpoint, operation, profile,"  \
 	" requester, holder, subject, san, peer, decider, note, csr"
+
+#define RETIRED                                                                \
+	"id, shelf, place, status, reason, revoked, compromised, not_after,"   \
+	" spki_head, sha256, spki_sha256, subject_hash, owner, serial, issuer"
 
 /* In the order that secret.c reads them. */
 #define SECRET                                                                 \
@@ -352,6 +394,60 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_CERT_OFF] = "SELECT issuer, id, serial FROM certificate"
 		     " WHERE status <> 0 AND (issuer, id) > ($1, $2)"
 		     " ORDER BY issuer, id LIMIT $3",
+
+    /* Not the newest of all, which the clock and the numbers go by, nor the
+     * newest of a device, by which the cloud's entry is, nor one that waits to
+     * be revoked. */
+    [SQL_RETIRE_PICK] =
+	"SELECT " COLUMNS " FROM certificate AS c"
+	" WHERE (not_after, id) > ($1, $2) AND not_after < $3"
+	" AND id < (SELECT max(id) FROM certificate)"
+	" AND (device IS NULL OR EXISTS (SELECT 1 FROM certificate AS n"
+	" WHERE n.device = c.device AND n.id > c.id))"
+	" AND NOT EXISTS (SELECT 1 FROM replaced WHERE successor = c.id)"
+	" ORDER BY not_after, id LIMIT $4",
+    [SQL_RETIRE_IS] = "SELECT 1 FROM certificate"
+		      " WHERE id = $1 AND sha256 = $2",
+    [SQL_RETIRE_KEEP] =
+	"INSERT INTO retired (id, shelf, place, status, reason, revoked,"
+	" compromised, not_after, spki_head, sha256, spki_sha256,"
+	" subject_hash, owner, serial, issuer)"
+	" SELECT id, $1, $2, status, reason, revoked, compromised, not_after,"
+	" spki_head, sha256, spki_sha256, subject_hash, owner, serial, issuer"
+	" FROM certificate WHERE id = $3",
+    [SQL_RETIRE_DROP] = "DELETE FROM certificate WHERE id = $1",
+    /* The last one stays, so that no number comes twice. */
+    [SQL_RETIRE_TOLD] =
+	"DELETE FROM outbox WHERE seq IN (SELECT seq FROM outbox"
+	" WHERE seq < $1 AND confirmed <> 0"
+	" AND seq < (SELECT max(seq) FROM outbox) ORDER BY seq LIMIT $2)",
+    [SQL_OUTBOX_FIRST_TOLD] =
+	"SELECT seq FROM outbox WHERE seq < $1 AND confirmed <> 0"
+	" AND seq < (SELECT max(seq) FROM outbox) ORDER BY seq LIMIT 1",
+    [SQL_RETIRED_FIND] =
+	"SELECT r.id, r.status, r.reason, r.revoked, r.not_after, r.sha256,"
+	" r.issuer, r.place, s.id, s.path, s.sha256"
+	" FROM retired AS r JOIN shelf AS s ON s.id = r.shelf"
+	" WHERE r.serial = $1 ORDER BY r.id DESC LIMIT 1",
+    [SQL_RETIRED_KEY] = "SELECT owner, subject_hash, compromised"
+			" FROM retired"
+			" WHERE spki_head = $1 AND spki_sha256 = $2"
+			" ORDER BY compromised DESC LIMIT 1",
+    [SQL_RETIRED_STANDING] =
+	"SELECT status, reason, revoked, not_after FROM retired"
+	" WHERE serial = $1 AND issuer = $2 LIMIT 1",
+    [SQL_RETIRED_STATUS] = "SELECT status, reason FROM retired"
+			   " WHERE serial = $1 ORDER BY id DESC LIMIT 1",
+    [SQL_RETIRED_OFF] = "SELECT id, serial, issuer, revoked, reason, status,"
+			" not_after FROM retired"
+			" WHERE status <> 0 AND id > $1 ORDER BY id LIMIT $2",
+    [SQL_RETIRED_COUNT] = "SELECT count(*) FROM retired WHERE shelf = $1",
+    [SQL_SHELF_LAST] = "SELECT id FROM shelf ORDER BY id DESC LIMIT 1",
+    [SQL_SHELF_PUT] = "INSERT INTO shelf (id, path, sha256, certificates,"
+		      " ended, made, done) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+    [SQL_SHELF_DONE] = "UPDATE shelf SET done = 1 WHERE id = $1",
+    [SQL_SHELF_LIST] = "SELECT id, path, sha256, certificates, ended, made,"
+		       " done FROM shelf WHERE id > $1 ORDER BY id LIMIT $2",
 
     [SQL_BROWSE_ONE] = "SELECT " LOOKED FITS " AND id = $14",
     [SQL_BROWSE_UP] = "SELECT " LOOKED FITS
@@ -582,6 +678,10 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_COPY_FORGOTTEN] = "SELECT issuer, serial, revoked, reason, invalid"
 			   " FROM forgotten WHERE (issuer, serial) > ($1, $2)"
 			   " ORDER BY issuer, serial LIMIT $3",
+    [SQL_COPY_SHELF] = "SELECT id, path, sha256, certificates, ended, made,"
+		       " done FROM shelf WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_COPY_RETIRED] = "SELECT " RETIRED " FROM retired WHERE id > $1"
+			 " ORDER BY id LIMIT $2",
     [SQL_COPY_SECRET] = "SELECT id, hash, endpoint, device, created, expires,"
 			" used, revoked, request_key, certificate, made_by"
 			" FROM secret WHERE id > $1 ORDER BY id LIMIT $2",
@@ -593,6 +693,9 @@ const char *const sql_text[SQL_COUNT] = {
 			 " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
     [SQL_PUT_REPLACED] = "INSERT INTO replaced (successor, certificate, due)"
 			 " VALUES ($1, $2, $3)",
+    [SQL_PUT_RETIRED] = "INSERT INTO retired (" RETIRED ")"
+			" VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10,"
+			" $11, $12, $13, $14, $15)",
     [SQL_PUT_SECRET] = "INSERT INTO secret (id, hash, endpoint, device,"
 		       " created, expires, used, revoked, request_key,"
 		       " certificate, made_by)"
@@ -604,6 +707,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ROWS_PENDING] = "SELECT count(*) FROM pending",
     [SQL_ROWS_REPLACED] = "SELECT count(*) FROM replaced",
     [SQL_ROWS_FORGOTTEN] = "SELECT count(*) FROM forgotten",
+    [SQL_ROWS_SHELF] = "SELECT count(*) FROM shelf",
+    [SQL_ROWS_RETIRED] = "SELECT count(*) FROM retired",
     [SQL_ROWS_SECRET] = "SELECT count(*) FROM secret",
     [SQL_NUMBERS_GO_ON] = "SELECT 1",
 };

@@ -399,28 +399,37 @@ standing_forgotten(struct store_standing *s, bool *found, struct conn *c,
 	return 0;
 }
 
+static void
+standing_read(struct store_standing *s, struct conn *c, enum sql q)
+{
+	s->status = (enum store_status)db_number(c, q, 0);
+	s->reason =
+	    s->status == STORE_HELD ? REASON_HOLD : (int)db_number(c, q, 1);
+	s->revoked = db_number(c, q, 2);
+	s->not_after = db_number(c, q, 3);
+}
+
+/* Here, retired, or forgotten. */
 int
 store_standing(struct store *store, struct store_standing *s, bool *found,
     const char *issuer, const char *serial, struct fail *why)
 {
-	const enum sql q = SQL_CERT_STANDING;
+	static const enum sql books[] = {
+	    SQL_CERT_STANDING, SQL_RETIRED_STANDING};
 	struct conn *c;
-	int rc;
+	int rc = 0;
 
 	*found = false;
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = db_query(
-	    c, q, found, VALUES(value_text(serial), value_text(issuer)), why);
-	if (rc == 0 && *found) {
-		s->status = (enum store_status)db_number(c, q, 0);
-		s->reason = s->status == STORE_HELD ? REASON_HOLD
-		                                    : (int)db_number(c, q, 1);
-		s->revoked = db_number(c, q, 2);
-		s->not_after = db_number(c, q, 3);
-	} else if (rc == 0) {
-		rc = standing_forgotten(s, found, c, issuer, serial, why);
+	for (size_t i = 0; rc == 0 && !*found && i < 2; i++) {
+		rc = db_query(c, books[i], found,
+		    VALUES(value_text(serial), value_text(issuer)), why);
+		if (rc == 0 && *found)
+			standing_read(s, c, books[i]);
 	}
+	if (rc == 0 && !*found)
+		rc = standing_forgotten(s, found, c, issuer, serial, why);
 	db_rollback(c);
 	return rc == 0 ? db_sync(store->db, why) : rc;
 }

@@ -195,6 +195,10 @@ store_trail_certificates(
 		rc = db_query(c, SQL_CERT_COUNT, &row, NULL, 0, why);
 	if (rc == 0 && row)
 		*certificates = db_number(c, SQL_CERT_COUNT, 0);
+	if (rc == 0)
+		rc = db_query(c, SQL_ROWS_RETIRED, &row, NULL, 0, why);
+	if (rc == 0 && row)
+		*certificates += db_number(c, SQL_ROWS_RETIRED, 0);
 	db_rollback(c);
 	return rc;
 }
@@ -260,7 +264,8 @@ int
 store_trail_standing(struct store *store, struct trail_standing *s,
     const char *serial, struct fail *why)
 {
-	const enum sql q = SQL_AUDIT_STANDING, of = SQL_CERT_STATUS;
+	const enum sql q = SQL_AUDIT_STANDING;
+	enum sql of = SQL_CERT_STATUS;
 	struct conn *c;
 	bool row;
 	int rc;
@@ -279,6 +284,9 @@ store_trail_standing(struct store *store, struct trail_standing *s,
 	if (rc == 0)
 		rc =
 		    db_query(c, of, &s->found, VALUES(value_text(serial)), why);
+	if (rc == 0 && !s->found)
+		rc = db_query(c, of = SQL_RETIRED_STATUS, &s->found,
+		    VALUES(value_text(serial)), why);
 	if (rc == 0 && s->found) {
 		s->status = (enum store_status)db_number(c, of, 0);
 		s->reason = (int)db_number(c, of, 1);

@@ -28,6 +28,8 @@ static const struct table {
 	0},
     {"forgotten", SQL_COPY_FORGOTTEN, SQL_FORGOTTEN_PUT, SQL_ROWS_FORGOTTEN, 5,
 	2, 1},
+    {"shelf", SQL_COPY_SHELF, SQL_SHELF_PUT, SQL_ROWS_SHELF, 7, 1, 0},
+    {"retired", SQL_COPY_RETIRED, SQL_PUT_RETIRED, SQL_ROWS_RETIRED, 15, 1, 0},
     {"secret", SQL_COPY_SECRET, SQL_PUT_SECRET, SQL_ROWS_SECRET, 11, 1, 0},
     {"meta", SQL_COPY_META, SQL_META_PUT, SQL_ROWS_META, 2, 1, 1},
 };

@@ -16,7 +16,7 @@ trap 'rm -rf "$root"' EXIT
 units=$root/etc/systemd/system
 programs="cacerts crl csrattrs health inventory metrics ocsp serverkeygen simpleenroll
 	simplereenroll"
-jobs="audit backup crl ocsp renew upload"
+jobs="audit backup crl ocsp renew retire upload"
 mkdir -p "$units" "$root/usr/bin" "$root/usr/sbin" "$root/usr/libexec/microca"
 cp -r etc/systemd/* "$units"
 # What they start is there: any program stands for ours.
@@ -129,7 +129,7 @@ period_timer() {
 	'*:0/10' | 10min) echo 10 ;;
 	15min) echo 15 ;;
 	hourly | '*:17') echo 60 ;;
-	'*-*-* 02:00:00') echo 1440 ;;
+	'*-*-* 02:00:00' | '*-*-* 03:00:00') echo 1440 ;;
 	*) echo "unknown" ;;
 	esac
 }

@@ -96,7 +96,7 @@ other_schema_is_refused_naming_both_versions(void **state)
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");
 	assert_non_null(strstr(why.text, "99"));
-	assert_non_null(strstr(why.text, "needs 5"));
+	assert_non_null(strstr(why.text, "needs 6"));
 	(void)number_of("DROP TABLE meta");
 	open_refused(url, false, FAIL_CONFIG, "db-schema");
 }
