@@ -18,88 +18,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "bench/rows.h"
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
-
-#define DER_LEN 600
-
-static unsigned serials; /* atomic */
 
 static void
 die(const char *what, const struct fail *why)
 {
 	(void)fprintf(stderr, "%s: %s (%s)\n", what, why->text, why->cause);
 	exit(1);
-}
-
-static void
-random_fill(uint8_t *p, size_t len, unsigned *seed)
-{
-	for (size_t i = 0; i < len; i++)
-		p[i] = (uint8_t)(rand_r(seed) >> 7);
-}
-
-/* A device's certificate like any other; all of it new. */
-static void
-record_make(struct record *r, unsigned *seed)
-{
-	unsigned n = __atomic_add_fetch(&serials, 1, __ATOMIC_RELAXED);
-	uint8_t tail[14];
-	char hex[29];
-
-	memset(r, 0, sizeof(*r));
-	random_fill(tail, sizeof(tail), seed);
-	hex_write(hex, (struct span){tail, sizeof(tail)}, true);
-	r->serial = str_fmt("3F%010X%s", n, hex);
-	r->issuer = str_dup("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c");
-	r->subject = str_fmt("CN=pump-%u,O=Example Works", n);
-	r->san = str_fmt("DNS:pump-%u.example.com", n);
-	r->profile = str_dup("device");
-	r->endpoint = str_dup("device");
-	r->operation = str_dup("simpleenroll");
-	r->requester = str_fmt("own:CN=pump-%u,O=Example Works", n);
-	r->owner = str_fmt("own:pump-%u", n);
-	r->device = str_fmt("pump-%u", n);
-	for (size_t i = 0; i < DER_LEN; i += sizeof(tail))
-		bytes_add(&r->der, tail, sizeof(tail));
-	random_fill(r->sha256, SHA256_LEN, seed);
-	random_fill(r->csr_sha256, SHA256_LEN, seed);
-	random_fill(r->spki_sha256, SHA256_LEN, seed);
-	random_fill(r->subject_hash, SHA256_LEN, seed);
-	random_fill(r->request_key, SHA256_LEN, seed);
-	r->issued = r->not_before = when_now();
-	r->not_after = r->issued + 90 * 86400;
-}
-
-static void
-issue(struct store *store, const struct record *r)
-{
-	static const char hex[] = "00112233445566778899aabbccddeeff"
-				  "00112233445566778899aabbccddeeff";
-	struct store_rules rules = {.now = when_now(),
-	    .repeat_window = 3600,
-	    .clock_slack = 300,
-	    .max_live = 3};
-	struct audit entry = {.event = "issue",
-	    .request = "01JD3ZW9X6Q8RS",
-	    .operation = r->operation,
-	    .endpoint = r->endpoint,
-	    .profile = r->profile,
-	    .peer = "192.0.2.17",
-	    .requester = r->requester,
-	    .client_sha256 = hex,
-	    .csr_sha256 = hex,
-	    .spki_sha256 = hex,
-	    .subject = r->subject,
-	    .serial = r->serial,
-	    .cert_sha256 = hex,
-	    .status = 200};
-	struct bytes repeat = {0};
-	struct fail why = {0};
-
-	if (store_issue(store, &repeat, r, &rules, &entry, &why) != 0)
-		die("store_issue", &why);
-	bytes_free(&repeat);
 }
 
 static void
@@ -152,11 +79,11 @@ cost_of(struct store *store, unsigned count, unsigned *seed)
 	struct cost cost;
 
 	for (unsigned i = 0; i < count; i++)
-		record_make(&r[i], seed);
+		rows_make(&r[i], seed);
 	cost.cpu = cpu_now();
 	cost.wall = when_clock();
 	for (unsigned i = 0; i < count; i++)
-		issue(store, &r[i]);
+		rows_issue(store, &r[i], NULL);
 	cost.cpu = (cpu_now() - cost.cpu) * 1e6 / count;
 	cost.wall = (when_clock() - cost.wall) * 1e6 / count;
 	for (unsigned i = 0; i < count; i++)
@@ -262,9 +189,9 @@ writer_run(void *arg)
 	while (now < w->until) {
 		struct record r;
 
-		record_make(&r, &w->seed);
+		rows_make(&r, &w->seed);
 		start = when_clock();
-		issue(w->store, &r);
+		rows_issue(w->store, &r, NULL);
 		now = when_clock();
 		record_free(&r);
 		if (w->n == w->size) {
@@ -369,85 +296,6 @@ commits_run(const char *path, int argc, char **argv)
 	return 0;
 }
 
-static void
-must(sqlite3 *db, const char *sql)
-{
-	char *error = NULL;
-
-	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) {
-		(void)fprintf(stderr, "%s: %s\n", sql, error);
-		exit(1);
-	}
-}
-
-/* Every index but the tables' own, dropped and made again. */
-static void
-indexes(sqlite3 *db, bool make, struct bytes *sql)
-{
-	struct bytes drop = {0};
-	sqlite3_stmt *st = NULL;
-
-	if (make) {
-		must(db, (const char *)sql->data);
-		return;
-	}
-	(void)sqlite3_prepare_v2(db,
-	    "SELECT name, sql FROM sqlite_schema"
-	    " WHERE type = 'index' AND sql IS NOT NULL",
-	    -1, &st, NULL);
-	while (sqlite3_step(st) == SQLITE_ROW) {
-		bytes_addf(&drop, "DROP INDEX %s;", sqlite3_column_text(st, 0));
-		bytes_addf(sql, "%s;", sqlite3_column_text(st, 1));
-	}
-	(void)sqlite3_finalize(st);
-	must(db, (const char *)drop.data);
-	bytes_free(&drop);
-}
-
-/* Rows like those of store_issue(), a hundred times faster. */
-static void
-fill(const char *path, unsigned rows)
-{
-	static const char cte[] =
-	    "WITH RECURSIVE n(i) AS (SELECT 1"
-	    " UNION ALL SELECT i + 1 FROM n WHERE i < %u)";
-	struct bytes sql = {0};
-	sqlite3 *db;
-	char *text, *head = str_fmt(cte, rows);
-
-	if (sqlite3_open(path, &db) != SQLITE_OK)
-		exit(1);
-	must(db, "PRAGMA synchronous=OFF; PRAGMA cache_size=-300000; BEGIN");
-	indexes(db, false, &sql);
-	text = str_fmt(
-	    "%s INSERT INTO certificate SELECT i, 0, 0, 0, 0, %lld, %lld, %lld,"
-	    " random(), random(), random(), random(), randomblob(32),"
-	    " randomblob(32), randomblob(32), randomblob(32), randomblob(32),"
-	    " 'own:filled-' || i, 'filled-' || i,"
-	    " '3E' || printf('%%010X', i) || hex(randomblob(14)),"
-	    " '0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c',"
-	    " 'CN=filled-' || i || ',O=Example Works',"
-	    " 'DNS:filled-' || i || '.example.com', 'device', 'device',"
-	    " 'simpleenroll', 'own:CN=filled-' || i || ',O=Example Works',"
-	    " randomblob(%d) FROM n",
-	    head, (long long)when_now(), (long long)when_now(),
-	    (long long)when_now() + 90 * 86400, DER_LEN);
-	must(db, text);
-	free(text);
-	text = str_fmt("%s INSERT INTO audit SELECT i, 0, i, 'issue', NULL,"
-		       " NULL, randomblob(32), hex(randomblob(400)) FROM n;"
-		       "%s INSERT INTO outbox SELECT i, 'filled-' || i,"
-		       " 'enrolled', i, randomblob(32), i, 0 FROM n",
-	    head, head);
-	must(db, text);
-	indexes(db, true, &sql);
-	must(db, "COMMIT; PRAGMA wal_checkpoint(TRUNCATE)");
-	(void)sqlite3_close(db);
-	free(text);
-	free(head);
-	bytes_free(&sql);
-}
-
 static int
 cost_cmp(const void *a, const void *b)
 {
@@ -468,7 +316,7 @@ grow_run(const char *path, unsigned rows)
 	double slower;
 
 	store_free(big);
-	fill(full_path, rows);
+	rows_fill(full_path, 0, rows, 0);
 	big = store_new(full_path, false, true);
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		few[i] = cost_of(small, COUNT, &seed);

@@ -1,0 +1,384 @@
+/*
+ * decades - what the store costs when there is ten times as much in it.
+ *
+ *	decades FOLDER ROWS ROWS...
+ *
+ * A database in FOLDER grows to each number of certificates in turn (no cloud
+ * waits, 1,000 are revoked); then each path is measured there and, in turns,
+ * in one of 10,000 that stays as it is, so that whatever else the machine does
+ * hits both alike.  Removed afterwards.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "bench/rows.h"
+#include "lib/base/when.h"
+#include "lib/store/backup.h"
+#include "lib/store/browse.h"
+#include "lib/store/internal.h"
+
+#define SMALL 10000U
+#define REVOKED 1000U
+#define ROUNDS 15
+#define TIMES 200U /* of a path, in a round */
+
+static struct fail why;
+static unsigned seed = 11;
+
+static void
+must(int rc, const char *what)
+{
+	if (rc == 0)
+		return;
+	(void)fprintf(stderr, "%s: %s (%s)\n", what, why.text, why.cause);
+	exit(1);
+}
+
+/* One of them: its database, how many were filled in, where we are. */
+struct side {
+	char *path;
+	struct store *store;
+	unsigned rows;
+	struct record *made; /* TIMES, of this round */
+	unsigned *old;       /* numbers of filled rows, of this round */
+};
+
+static unsigned
+any(const struct side *s)
+{
+	unsigned live = s->rows - REVOKED;
+
+	return REVOKED + 1 +
+	       (((unsigned)rand_r(&seed) << 15) ^ (unsigned)rand_r(&seed)) %
+	           live;
+}
+
+/* ---- the paths --------------------------------------------------------------- */
+
+static void
+issue(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++)
+		rows_issue(s->store, &s->made[i], NULL);
+}
+
+static void
+renew(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++) {
+		uint8_t old[SHA256_LEN];
+
+		rows_hash(old, "sha", s->old[i]);
+		rows_issue(s->store, &s->made[i], old);
+	}
+}
+
+static void
+status(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++) {
+		struct store_standing standing;
+		char serial[ROWS_SERIAL];
+		bool found;
+
+		rows_serial(serial, s->old[i]);
+		must(store_standing(s->store, &standing, &found, ROWS_ISSUER,
+			 serial, &why),
+		    "status");
+		if (!found)
+			must(-1, serial);
+	}
+}
+
+static void
+identify(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++) {
+		uint8_t old[SHA256_LEN];
+		struct record r;
+		bool found;
+
+		rows_hash(old, "sha", s->old[i]);
+		must(store_find(s->store, &r, &found, old, &why), "identity");
+		if (!found)
+			must(-1, "identity");
+		record_free(&r);
+	}
+}
+
+static int
+one_revoked(const struct store_revoked *r, void *arg)
+{
+	(void)r;
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static void
+crl(struct side *s)
+{
+	unsigned n = 0;
+
+	must(store_revoked_each(
+		 s->store, ROWS_ISSUER, when_now(), one_revoked, &n, &why),
+	    "crl");
+	if (n != REVOKED)
+		must(-1, "crl");
+}
+
+static int
+one_row(const struct record *r, void *arg)
+{
+	(void)r;
+	(void)arg;
+	return 0;
+}
+
+static void
+list(struct side *s)
+{
+	const struct store_filter f = {
+	    .status = -1, .limit = 50, .now = when_now()};
+
+	must(store_list(s->store, &f, one_row, NULL, &why), "list");
+}
+
+static void
+page(struct side *s, enum browse_order order)
+{
+	const struct browse_filter f = {.state = BROWSE_ANY};
+	const struct browse_rules rules = {
+	    .order = order, .rows = 50, .now = when_now()};
+	struct browse_page p;
+
+	must(store_browse(s->store, &p, &f, &rules, &why), "page");
+	browse_free(&p);
+}
+
+static void
+newest(struct side *s)
+{
+	page(s, BROWSE_NEWEST);
+}
+
+static void
+ending(struct side *s)
+{
+	page(s, BROWSE_ENDING);
+}
+
+static void
+backup(struct side *s)
+{
+	char *to = str_fmt("%s-copy", s->path);
+
+	(void)unlink(to);
+	must(store_copy(s->store, to, &why), "backup");
+	(void)unlink(to);
+	free(to);
+}
+
+static const struct path {
+	const char *name;
+	void (*run)(struct side *s);
+	unsigned times; /* that `run` does it */
+} paths[] = {
+    {"issuing", issue, TIMES},
+    {"renewal", renew, TIMES},
+    {"status of one (OCSP)", status, TIMES},
+    {"identity of a client", identify, TIMES},
+    {"CRL of 1,000", crl, 1},
+    {"list, 50 rows", list, 1},
+    {"inventory, first page", newest, 1},
+    {"inventory, who ends first", ending, 1},
+};
+#define PATHS (sizeof(paths) / sizeof(paths[0]))
+
+/* ---- measured ------------------------------------------------------------------ */
+
+static double
+cpu_now(void)
+{
+	struct rusage u;
+
+	(void)getrusage(RUSAGE_SELF, &u);
+	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+	       (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
+}
+
+struct cost {
+	double cpu[ROUNDS], wall[ROUNDS]; /* us, each */
+};
+
+static void
+round_begin(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++) {
+		rows_make(&s->made[i], &seed);
+		s->old[i] = any(s);
+	}
+}
+
+static void
+round_end(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++)
+		record_free(&s->made[i]);
+}
+
+/* A renewal is by its owner and for its name. */
+static void
+made_renew(struct side *s)
+{
+	for (unsigned i = 0; i < TIMES; i++) {
+		struct record *r = &s->made[i];
+
+		free(r->owner);
+		free(r->device);
+		r->owner = str_fmt("own:filled-%u", s->old[i]);
+		r->device = str_fmt("filled-%u", s->old[i]);
+		rows_hash(r->subject_hash, "subject", s->old[i]);
+	}
+}
+
+static void
+cost_add(
+    struct cost *cost, unsigned round, const struct path *p, struct side *s)
+{
+	double cpu, wall;
+
+	round_begin(s);
+	if (p->run == renew)
+		made_renew(s);
+	cpu = cpu_now();
+	wall = when_clock();
+	p->run(s);
+	cost->cpu[round] = (cpu_now() - cpu) * 1e6 / p->times;
+	cost->wall[round] = (when_clock() - wall) * 1e6 / p->times;
+	round_end(s);
+}
+
+static int
+double_cmp(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double
+median(double *v)
+{
+	qsort(v, ROUNDS, sizeof(*v), double_cmp);
+	return v[ROUNDS / 2];
+}
+
+static void
+compare(const struct path *p, struct side *small, struct side *big)
+{
+	struct cost a, b;
+
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		cost_add(&a, i, p, small);
+		cost_add(&b, i, p, big);
+	}
+	(void)printf("  %-26s CPU %9.1f us, %9.1f us with %u: %5.3f; in all "
+		     "%9.1f, %9.1f\n",
+	    p->name, median(b.cpu), median(a.cpu), SMALL,
+	    median(b.cpu) / median(a.cpu), median(b.wall), median(a.wall));
+	(void)fflush(stdout);
+}
+
+/* ---- the databases --------------------------------------------------------------- */
+
+static void
+side_open(struct side *s)
+{
+	const struct db_options o = {.create = true, .connections = 4};
+	char *url = str_fmt("sqlite:%s", s->path);
+
+	must(store_open_with(&s->store, url, &o, 0, &why), url);
+	free(url);
+}
+
+static void
+side_grow(struct side *s, unsigned rows)
+{
+	if (s->store == NULL)
+		side_open(s); /* makes it */
+	store_free(s->store);
+	s->store = NULL;
+	rows_fill(s->path, s->rows, rows, REVOKED);
+	s->rows = rows;
+	side_open(s);
+}
+
+static void
+side_make(struct side *s, const char *folder, const char *name)
+{
+	memset(s, 0, sizeof(*s));
+	s->path = str_fmt("%s/%s", folder, name);
+	s->made = mem_new(TIMES * sizeof(*s->made));
+	s->old = mem_new(TIMES * sizeof(*s->old));
+}
+
+static void
+side_free(struct side *s)
+{
+	static const char *const tail[] = {"", "-wal", "-shm"};
+
+	store_free(s->store);
+	for (size_t i = 0; i < 3; i++) {
+		char *name = str_fmt("%s%s", s->path, tail[i]);
+
+		(void)unlink(name);
+		free(name);
+	}
+	free(s->path);
+	free(s->made);
+	free(s->old);
+}
+
+static void
+decade(const char *folder, struct side *small, unsigned rows)
+{
+	struct side big;
+	double begun = when_clock();
+	int64_t octets;
+
+	side_make(&big, folder, "big.db");
+	side_grow(&big, rows);
+	must(store_size(big.store, &octets, &why), "size");
+	(void)printf("%u certificates: %lld octets each with audit and "
+		     "outbox; filled in %.0f s\n",
+	    rows, (long long)(octets / rows), when_clock() - begun);
+	(void)fflush(stdout);
+	for (size_t i = 0; i < PATHS; i++)
+		compare(&paths[i], small, &big);
+	begun = cpu_now();
+	backup(&big);
+	(void)printf("  backup's copy: CPU %.2f us a certificate\n",
+	    (cpu_now() - begun) * 1e6 / rows);
+	(void)fflush(stdout);
+	side_free(&big);
+}
+
+int
+main(int argc, char **argv)
+{
+	struct side small;
+
+	if (argc < 3) {
+		(void)fputs("usage: decades FOLDER ROWS...\n", stderr);
+		return 2;
+	}
+	side_make(&small, argv[1], "small.db");
+	side_grow(&small, SMALL);
+	for (int i = 2; i < argc; i++)
+		decade(argv[1], &small, (unsigned)atoi(argv[i]));
+	side_free(&small);
+	return 0;
+}
