@@ -5,6 +5,8 @@
 
 : >"$T/given"
 : >"$T/asked"
+STATE=${STATE:-$T/state}
+sql() { sqlite3 -readonly "$STATE/microca.db" "$1"; }
 FAULT=$T/fault # lib/base/fault.h
 
 # The operation tests' device profile, told to the cloud as well: so there is
@@ -19,7 +21,7 @@ profiles_write() {
 }
 conf_write() { # conf_write KEY MORE
 	cat >"$CONF" <<-END
-	state = "$T/state"; public = "$T/public"; run = "$T/run";
+	state = "$STATE"; public = "$T/public"; run = "$T/run";
 	profiles = "profiles.conf"; allow_cgi = true; threads = 10;
 	web_server_users = ("$(id -u)"); body_wait = "2s";
 	disk_reserve = "${RESERVE:-1M}"; $2

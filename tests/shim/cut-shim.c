@@ -6,6 +6,8 @@
  *	            sync: rename, renameat2, link, unlink, mkdir, fsync, fdatasync
  *	FULL_AT=N   from its Nth write on there is no room: write, pwrite,
  *	            ftruncate, posix_fallocate
+ *	IO_FAULT=FILE while FILE says "write EIO", "sync EIO", "write ENOSPC",
+ *	            "write EROFS": each pwrite, or sync, of a database fails so
  *	CUT_LOG=FILE gets a line for each change that was counted
  */
 #include <dlfcn.h>
@@ -62,6 +64,41 @@ full(void)
 	return 1;
 }
 
+static int
+is_database(int fd)
+{
+	char link[32], path[512];
+	ssize_t n;
+
+	(void)snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
+	n = readlink(link, path, sizeof(path) - 1);
+	if (n <= 0)
+		return 0;
+	path[n] = '\0';
+	return strstr(path, ".db") != NULL;
+}
+
+/* Does IO_FAULT say that this fails?  errno is set then. */
+static int
+faulty(int fd, const char *call)
+{
+	const char *file = getenv("IO_FAULT");
+	char text[64] = "", what[16], how[16];
+	int at = file == NULL ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+
+	if (at < 0)
+		return 0;
+	(void)!read(at, text, sizeof(text) - 1);
+	(void)close(at);
+	if (sscanf(text, "%15s %15s", what, how) != 2 ||
+	    strcmp(what, call) != 0 || !is_database(fd))
+		return 0;
+	errno = strcmp(how, "ENOSPC") == 0  ? ENOSPC
+	        : strcmp(how, "EROFS") == 0 ? EROFS
+	                                    : EIO;
+	return 1;
+}
+
 int
 rename(const char *from, const char *to)
 {
@@ -102,14 +139,14 @@ int
 fsync(int fd)
 {
 	change("fsync", "");
-	return REAL(fsync)(fd);
+	return faulty(fd, "sync") ? -1 : REAL(fsync)(fd);
 }
 
 int
 fdatasync(int fd)
 {
 	change("fdatasync", "");
-	return REAL(fdatasync)(fd);
+	return faulty(fd, "sync") ? -1 : REAL(fdatasync)(fd);
 }
 
 /* What is said is not cut. */
@@ -130,13 +167,15 @@ write(int fd, const void *p, size_t len)
 ssize_t
 pwrite(int fd, const void *p, size_t len, off_t at)
 {
-	return full() ? -1 : REAL(pwrite)(fd, p, len, at);
+	return full() || faulty(fd, "write") ? -1
+	                                     : REAL(pwrite)(fd, p, len, at);
 }
 
 ssize_t
 pwrite64(int fd, const void *p, size_t len, off64_t at)
 {
-	return full() ? -1 : REAL(pwrite64)(fd, p, len, at);
+	return full() || faulty(fd, "write") ? -1
+	                                     : REAL(pwrite64)(fd, p, len, at);
 }
 
 int
