@@ -150,7 +150,8 @@ like "a newer schema is refused" "$(said list)" 'a newer microca'
 psql_ca "UPDATE meta SET value = '4' WHERE name = 'schema';
 	ALTER TABLE audit ADD COLUMN lane BIGINT NOT NULL DEFAULT 0;
 	DROP SEQUENCE certificate_id; DROP INDEX certificate_serial;
-	CREATE INDEX certificate_serial ON certificate (serial)"
+	CREATE INDEX certificate_serial ON certificate (serial);
+	DROP TABLE shelf, retired"
 like "an older one is not changed in passing" "$(said list)" \
 	'"microca store upgrade"'
 like "… but by order" "$(said store upgrade)" 'schema [0-9]+: it was 4'
@@ -166,4 +167,26 @@ like "copied back" "$(said store copy "$URL" "sqlite:$T/state/back.db")" \
 store_is sqlite:back.db
 is "it goes on there" "$(fresh dev7)" 200
 is "the audit holds" "$(holds)" 0
+
+# ---- what ended long ago ---------------------------------------------------------------------
+store_is "$URL"
+echo 'retention = { expired_after = "30d"; };' >>"$CONF"
+late() { faketime -f +150d "$BUILDDIR/bin/microca" -c "$CONF" "$@"; }
+count=$(psql_ca "SELECT count(*) FROM certificate")
+like "certificates leave" "$(late retire --idle 2>&1)" \
+	"$((count - 2)) certificates that ended .* were retired"
+is "… but the newest, and what a list has to name" \
+	"$(psql_ca "SELECT count(*) FROM certificate")" 2
+is "… the others are known" "$(psql_ca "SELECT count(*) FROM retired")" \
+	"$((count - 2))"
+is "the audit holds with them" "$(late audit verify --retired >"$T/said" 2>&1
+	echo $?)" 0
+cp "$T/dev6.key" "$T/stolen.key"
+csr stolen /CN=stolen
+like "whose key it was stays known" "$(late issue --profile device \
+	"$T/stolen.der" 2>&1)" 'another name'
+like "copied, too" "$(said store copy "$URL" "sqlite:$T/state/late.db")" \
+	'^sqlite:.*: 2 certificates, .*counted and verified'
+is "… each" "$(sqlite3 "$T/state/late.db" "SELECT count(*) FROM retired")" \
+	"$((count - 2))"
 done_testing
