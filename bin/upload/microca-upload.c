@@ -15,6 +15,7 @@
 #include "lib/ca/issuers_folder.h"
 #include "lib/cloud/drain.h"
 #include "lib/cloud/heads.h"
+#include "lib/store/outbox.h"
 #include "lib/store/trail.h"
 
 struct wish {
@@ -184,6 +185,53 @@ head(int *status, struct tool *tool, struct store *store)
 		*status = EXIT_DIFFERENCE;
 }
 
+/* ---- of many nodes, one ------------------------------------------------------ */
+
+/* s: longer than a run; a node that died in one leaves it for so long.  What two
+ * tell at the same time does no harm, it is done twice. */
+#define LEASE 900
+
+static void
+node_name(char name[32], const struct settings *s)
+{
+	(void)snprintf(name, 32, "node %d", s->node);
+}
+
+/* SQLite is one machine's: there the lock file will do. */
+static bool
+shared(const struct settings *s)
+{
+	return strncmp(s->store, "sqlite:", strlen("sqlite:")) != 0;
+}
+
+static int
+alone(bool *others, const struct settings *s, struct store *store,
+    struct fail *why)
+{
+	char name[32];
+	bool taken;
+
+	*others = false;
+	if (!shared(s))
+		return 0;
+	node_name(name, s);
+	if (store_lease(store, &taken, name, when_now(), LEASE, why) != 0)
+		return -1;
+	*others = !taken;
+	return 0;
+}
+
+static void
+alone_end(const struct settings *s, struct store *store)
+{
+	struct fail ignored = {0};
+	char name[32];
+
+	node_name(name, s);
+	if (shared(s) && store_lease_end(store, name, &ignored) != 0)
+		log_fail("the other nodes wait", &ignored);
+}
+
 static int
 run(int *status, struct tool *tool, const struct wish *wish, struct fail *why)
 {
@@ -196,12 +244,21 @@ run(int *status, struct tool *tool, const struct wish *wish, struct fail *why)
 	};
 	struct drain_report report;
 	struct store *store;
+	bool others;
 	int rc;
 
 	if (store_open_node(
 		&store, s->store, s->node, false, 2, s->disk_reserve, why) != 0)
 		return -1;
-	rc = drain_run(&report, s, store, &options, why);
+	rc = alone(&others, s, store, why);
+	if (rc == 0 && others) {
+		log_write(LOG_LEVEL_INFO, "another node uploads");
+		store_free(store);
+		return 0;
+	}
+	if (rc == 0)
+		rc = drain_run(&report, s, store, &options, why);
+	alone_end(s, store);
 	if (rc == 0) {
 		*status = exit_of(&report);
 		head(status, tool, store);

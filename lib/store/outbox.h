@@ -110,4 +110,14 @@ MUST_CHECK int store_outbox_failed(struct store *store,
     int (*each)(const struct outbox_failed *failed, void *arg), void *arg,
     struct fail *why);
 
+/*
+ * One uploader at a time, whatever the number of nodes: `holder` has it for
+ * `seconds`, or, `taken` false, another does.  Of two that come at once the
+ * database takes one.  And: it is over.
+ */
+MUST_CHECK int store_lease(struct store *store, bool *taken, const char *holder,
+    int64_t now, int64_t seconds, struct fail *why);
+MUST_CHECK int store_lease_end(
+    struct store *store, const char *holder, struct fail *why);
+
 #endif

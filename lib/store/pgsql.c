@@ -143,7 +143,9 @@ await(struct pgsql_conn *c, struct fail *why)
 			(void)fail(
 			    why, FAIL_BUSY, "db-busy", "the database is busy");
 			(void)fail_retry(why, RETRY);
-			return fail_cause(why, "PostgreSQL gave no answer");
+			(void)fail_cause(why, "PostgreSQL gave no answer");
+			pgsql_down(c->db, RETRY, why);
+			return -1;
 		}
 		if (poll(&p, 1, (int)(left * 1000) + 1) < 0 && errno != EINTR)
 			return lost(c, "poll", why);

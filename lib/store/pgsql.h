@@ -104,6 +104,9 @@ MUST_CHECK int pgsql_ask(
 MUST_CHECK int pgsql_schema(
     struct pgsql_conn *c, struct pgsql_db *db, struct fail *why);
 
+/* pgsql_use.c: nobody tries to write, or to connect, for so long. */
+void pgsql_down(struct pgsql_db *db, double seconds, const struct fail *why);
+
 /* pgsql_use.c: verbs of the driver */
 MUST_CHECK int pgsql_begin(
     struct conn **conn, struct db *db, enum db_use use, struct fail *why);

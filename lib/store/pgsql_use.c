@@ -75,27 +75,41 @@ is_stale(const struct pgsql_conn *c)
 	return poll(&p, 1, 0) > 0;
 }
 
-/* Who finds that there is no server says so to all others for a second. */
+void
+pgsql_down(struct pgsql_db *db, double seconds, const struct fail *why)
+{
+	(void)pthread_mutex_lock(&db->lock);
+	db->down = *why;
+	db->retry_at = when_clock() + seconds;
+	(void)pthread_mutex_unlock(&db->lock);
+}
+
 static int
-connected(struct pgsql_conn *c, struct pgsql_db *db, struct fail *why)
+is_down(struct pgsql_db *db, struct fail *why)
 {
 	int rc;
 
-	if (c->pg != NULL && is_stale(c))
-		pgsql_conn_close(c);
-	if (c->pg != NULL)
-		return 0;
 	(void)pthread_mutex_lock(&db->lock);
 	rc = when_clock() < db->retry_at ? -1 : 0;
 	if (rc != 0)
 		*why = db->down;
 	(void)pthread_mutex_unlock(&db->lock);
-	if (rc != 0 || (rc = pgsql_conn_open(c, db, why)) == 0)
-		return rc;
-	(void)pthread_mutex_lock(&db->lock);
-	db->down = *why;
-	db->retry_at = when_clock() + 1;
-	(void)pthread_mutex_unlock(&db->lock);
+	return rc;
+}
+
+/* Who finds that there is no server, or one that does not commit, says so to
+ * all others for a while. */
+static int
+connected(struct pgsql_conn *c, struct pgsql_db *db, enum db_use use,
+    struct fail *why)
+{
+	if (c->pg != NULL && is_stale(c))
+		pgsql_conn_close(c);
+	if ((c->pg == NULL || use == DB_WRITE) && is_down(db, why) != 0)
+		return -1;
+	if (c->pg != NULL || pgsql_conn_open(c, db, why) == 0)
+		return 0;
+	pgsql_down(db, 1, why);
 	return -1;
 }
 
@@ -114,7 +128,7 @@ take(struct pgsql_conn **c, struct pgsql_db *db, enum db_use use,
 		rc = busy_fail(why);
 	if (rc != 0)
 		return -1;
-	if (connected(*c, db, why) != 0) {
+	if (connected(*c, db, use, why) != 0) {
 		give_back(*c, db);
 		return -1;
 	}

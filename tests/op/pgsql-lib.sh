@@ -61,3 +61,26 @@ pg_sql() { psql -XAtq -h "$T/$1.sock" -U microca -d "$2" -c "$3"; }
 
 # pg_url NAME DATABASE
 pg_url() { echo "postgresql://microca@/$2?host=$T/$1.sock"; }
+
+# pg_standby PRIMARY NAME: a standby of it, started; its name is NAME.
+pg_standby() {
+	pg_home=$(mktemp -d "$(dirname "$(readlink -f "$T/$1")")/microca-pg.XXXXXX")
+	pg_homes="$pg_homes $pg_home"
+	ln -s "$pg_home" "$T/$2"
+	mkdir -m 700 "$T/$2.sock"
+	"$PG_BIN/pg_basebackup" -D "$T/$2" -R -X stream -c fast --no-sync \
+		-d "host=$T/$1.sock user=microca application_name=$2" \
+		>"$T/setup.log" 2>&1 || bail "pg_basebackup"
+	echo "unix_socket_directories = '$T/$2.sock'" >>"$T/$2/postgresql.conf"
+	# It is nobody's primary, so it waits for nobody when it becomes one.
+	echo "synchronous_standby_names = ''" >>"$T/$2/postgresql.conf"
+	pg_start "$2"
+}
+
+# pg_kill NAME: the server, and all at once.
+pg_kill() {
+	pg_pid=$(head -n 1 "$T/$1/postmaster.pid")
+	pg_children=$(ps -o pid= --ppid "$pg_pid")
+	# shellcheck disable=SC2086
+	kill -KILL "$pg_pid" $pg_children 2>/dev/null
+}

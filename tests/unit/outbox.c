@@ -404,11 +404,41 @@ pages_go_over_everything_once(void **state)
 #define ON_DISK(f)                                                             \
 	cmocka_unit_test_setup_teardown(f, folder_make, folder_remove)
 
+static bool
+leased(struct store *store, const char *holder, int64_t now)
+{
+	struct fail why = {0};
+	bool taken;
+
+	assert_int_equal(store_lease(store, &taken, holder, now, 60, &why), 0);
+	return taken;
+}
+
+static void
+one_uploads_at_a_time(void **state)
+{
+	struct store *store = store_made();
+	struct fail why = {0};
+
+	(void)state;
+	assert_true(leased(store, "node 1", T0));
+	assert_false(leased(store, "node 2", T0 + 59));
+	assert_true(leased(store, "node 1", T0 + 59));
+	/* Another's is not given back. */
+	assert_int_equal(store_lease_end(store, "node 2", &why), 0);
+	assert_false(leased(store, "node 2", T0 + 118));
+	assert_true(leased(store, "node 2", T0 + 119));
+	assert_int_equal(store_lease_end(store, "node 2", &why), 0);
+	assert_true(leased(store, "node 1", T0 + 119));
+	store_free(store);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    ON_DISK(device_comes_once_with_all_that_counts),
+	    ON_DISK(one_uploads_at_a_time),
 	    ON_DISK(done_is_what_was_there_when_it_was_told),
 	    ON_DISK(what_is_taken_back_is_told_too),
 	    ON_DISK(certificates_are_not_older_than_the_row),
