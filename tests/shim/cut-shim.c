@@ -8,6 +8,7 @@
  *	            ftruncate, posix_fallocate
  *	IO_FAULT=FILE while FILE says "write EIO", "sync EIO", "write ENOSPC",
  *	            "write EROFS": each pwrite, or sync, of a database fails so
+ *	CLOCK_FAULT=FILE the clock stands as many s ahead as FILE says, or behind
  *	CUT_LOG=FILE gets a line for each change that was counted
  */
 #include <dlfcn.h>
@@ -19,6 +20,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/types.h>
+#include <time.h>
 #include <unistd.h>
 
 #define REAL(name) ((typeof(&name))dlsym(RTLD_NEXT, #name))
@@ -97,6 +99,40 @@ faulty(int fd, const char *call)
 	        : strcmp(how, "EROFS") == 0 ? EROFS
 	                                    : EIO;
 	return 1;
+}
+
+static long
+clock_ahead(void)
+{
+	const char *file = getenv("CLOCK_FAULT");
+	char text[32] = "";
+	int at = file == NULL ? -1 : open(file, O_RDONLY | O_CLOEXEC);
+
+	if (at < 0)
+		return 0;
+	(void)!read(at, text, sizeof(text) - 1);
+	(void)close(at);
+	return atol(text);
+}
+
+int
+clock_gettime(clockid_t clock, struct timespec *ts)
+{
+	int rc = REAL(clock_gettime)(clock, ts);
+
+	if (rc == 0 && clock == CLOCK_REALTIME)
+		ts->tv_sec += clock_ahead();
+	return rc;
+}
+
+time_t
+time(time_t *out)
+{
+	time_t now = REAL(time)(NULL) + clock_ahead();
+
+	if (out != NULL)
+		*out = now;
+	return now;
 }
 
 int
