@@ -54,8 +54,8 @@ static const char *const apache[] = {
 static const char *const caddy[] = {
     [FAULT_ENDPOINT] = "env MICROCA_ENDPOINT NAME",
     [FAULT_CERTIFICATE] =
-	"client_auth { mode request } and env SSL_CLIENT_CERT "
-	"{http.request.tls.client.certificate_der_base64}",
+	("client_auth { mode request } and env SSL_CLIENT_CERT "
+	 "{http.request.tls.client.certificate_der_base64}"),
     [FAULT_BUNDLE] = "client_auth { mode request }",
     [FAULT_STRANGER] = "client_auth { mode request }",
     [FAULT_DEMANDED] = "client_auth { mode request }",
