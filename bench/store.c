@@ -20,6 +20,7 @@
 
 #include "bench/rows.h"
 #include "lib/base/when.h"
+#include "lib/store/backup.h"
 #include "lib/store/internal.h"
 
 static void
@@ -116,6 +117,30 @@ cpu_run(const char *path, unsigned count)
 	(void)printf("store_issue: %.1f us of CPU (median of %d x %u; "
 		     "%.1f to %.1f)\n",
 	    cpu[ROUNDS / 2], ROUNDS, count / ROUNDS, cpu[0], cpu[ROUNDS - 1]);
+	return 0;
+}
+
+/* Any store, from where it is: what an issuance costs, and takes. */
+static int
+url_run(const char *url, unsigned count)
+{
+	struct db_options o = {.create = true, .connections = 4};
+	struct store *store;
+	struct fail why = {0};
+	int64_t before, after;
+	unsigned seed = 1;
+	struct cost cost;
+
+	if (store_open_with(&store, url, &o, 1, &why) != 0 ||
+	    store_size(store, &before, &why) != 0)
+		die(url, &why);
+	cost = cost_of(store, count, &seed);
+	if (store_size(store, &after, &why) != 0)
+		die(url, &why);
+	store_free(store);
+	(void)printf("%u issued one after the other: %.1f us of CPU here, "
+		     "%.1f us in all; %.0f octets each\n",
+	    count, cost.cpu, cost.wall, (double)(after - before) / count);
 	return 0;
 }
 
@@ -346,6 +371,8 @@ main(int argc, char **argv)
 	char *path;
 	int rc = 2;
 
+	if (argc > 2 && strcmp(argv[1], "url") == 0)
+		return url_run(argv[2], n > 0 ? n : 20000);
 	if (argc > 2) {
 		path = str_fmt("%s/bench-store.db", argv[2]);
 		if (strcmp(argv[1], "cpu") == 0)
@@ -357,7 +384,8 @@ main(int argc, char **argv)
 		free(path);
 	}
 	if (rc == 2)
-		(void)fputs(
-		    "usage: store cpu|commits|grow FOLDER [...]\n", stderr);
+		(void)fputs("usage: store cpu|commits|grow FOLDER [...] | url "
+			    "URL [N]\n",
+		    stderr);
 	return rc;
 }
