@@ -29,8 +29,11 @@ kept() { # kept NAME FOLDER
 	[ ! -f "$SRCDIR/tests/fuzz/corpus/$1.tar.xz" ] ||
 		tar -xJf "$SRCDIR/tests/fuzz/corpus/$1.tar.xz" -C "$2"
 }
-cpu() { # of the children that ended, in seconds
-	times | tail -n 1 | sed 's/[ms]/ /g' | awk '{ print int($1 * 60 + $2 + $3 * 60 + $4) }'
+# Of this shell's children that ended, in seconds; `times` would tell of those
+# of the subshell that it runs in.
+cpu() {
+	awk -v ticks="$(getconf CLK_TCK)" '{ print int(($16 + $17) / ticks) }' \
+		"/proc/$$/stat"
 }
 
 keep() {
