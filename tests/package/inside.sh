@@ -1,0 +1,156 @@
+#!/bin/bash
+# Run by package.sh in a fresh Debian, with processes and network of its own.
+set -u
+export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+db=/var/lib/microca/microca.db
+libexec=/usr/libexec/microca
+
+# ok NAME COMMAND...: what the command prints is shown when it fails.
+ok() {
+	local name=$1 out
+	shift
+	if out=$("$@" 2>&1 </dev/null); then
+		echo "ok - $name"
+	else
+		echo "not ok - $name"
+		printf '%s\n' "$out" | tail -n 30 | sed 's/^/# /'
+	fi
+}
+# must: what comes later makes no sense without.
+must() {
+	local said
+	said=$(ok "$@")
+	printf "%s\n" "$said"
+	case $said in not*) exit 1 ;; esac
+}
+is() {
+	[ "$2" = "$3" ] && echo "ok - $1" && return
+	echo "not ok - $1"
+	printf 'got:  %s\nwant: %s\n' "$2" "$3" | sed 's/^/# /'
+}
+apt() { apt-get -q -y "$@"; }
+modes() { stat -c '%a %U:%G %n' "$@"; }
+running() { # programs of ours that run, one line each
+	local p
+	for p in /proc/[0-9]*/exe; do
+		case $(readlink "$p" 2>/dev/null) in
+		"$libexec"/*) readlink "$p" ;;
+		esac
+	done | sort
+}
+health() {
+	printf 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
+		timeout 10 openssl s_client -quiet -connect localhost:8443 \
+			2>/dev/null | tail -n 1
+}
+
+printf '#!/bin/sh\nexit 0\n' >/usr/sbin/policy-rc.d
+chmod 755 /usr/sbin/policy-rc.d # services are started, as on a machine
+echo 127.0.0.1 localhost ca.example.net >/etc/hosts
+healthy() { # within a minute
+	local i said=
+	for ((i = 0; i < 120; i++)); do
+		said=$(health)
+		[ "$said" != ok ] || return 0
+		sleep 0.5
+	done
+	echo "health: $said"
+	return 1
+}
+nothing_runs() { [ -z "$(running)" ]; }
+
+
+# ---- installed: it harms nobody, and does nothing yet
+must "apt install" apt install /test/microca*.deb
+is "folders" "$(modes /etc/microca /var/lib/microca /var/lib/microca-public \
+	/var/lib/microca-public/server /run/microca)" \
+	"750 root:microca /etc/microca
+700 microca:microca /var/lib/microca
+755 microca:microca /var/lib/microca-public
+2755 microca:microca-web /var/lib/microca-public/server
+750 microca:microca-web /run/microca"
+is "the web server is of microca-web, microca is not root" \
+	"$(id -nG www-data) $(getent passwd microca | cut -d: -f6,7)" \
+	"www-data microca-web /var/lib/microca:/usr/sbin/nologin"
+ok "nothing runs before it is configured" nothing_runs
+is "no configuration was made" "$(ls -A /etc/microca)" ""
+ok "upgrading that is nothing" apt install --reinstall /test/microca_*.deb
+
+# ---- three commands
+while IFS= read -r command; do
+	must "$command" sh -c "$command"
+done </test/commands
+is "secrets and configuration" "$(modes /etc/microca/*)" \
+	"640 root:microca /etc/microca/microca.conf
+400 microca:microca /etc/microca/pin
+640 root:microca /etc/microca/profiles.conf
+640 root:microca /etc/microca/softhsm2.conf"
+is "sockets" "$(modes /run/microca/simpleenroll.sock /run/microca/ocsp.sock)" \
+	"660 microca:microca-web /run/microca/simpleenroll.sock
+660 microca:microca-web /run/microca/ocsp.sock"
+is "every program runs" "$(running)" "$(find $libexec -type f \
+	! -name serverkeygen | sort)"
+ok "status" /etc/init.d/microca-fcgi status
+ok "health" healthy
+ok "microca check" microca check
+ok "a second CA is not made by mistake" sh -c '! microca-setup new other.example'
+ok "start again changes nothing" microca-setup start
+
+# ---- a device
+cp /var/lib/microca/issuer.pem /root/root.pem
+secret=$(microca secret add device pump-7 2>/dev/null | tail -n 1)
+(umask 077 && printf '%s\n' "$secret" >/root/secret)
+enroll() {
+	est-client enroll --url "https://ca.example.net:8443" --anchors /root/root.pem \
+		--folder /root/pump-7 --subject CN=pump-7 "$@"
+}
+ok "a device enrols with a one-time secret" \
+	enroll --user pump-7 --password-file /root/secret
+is "certificates that are recorded" "$(microca list --format csv |
+	grep -c 'CN=pump-7')" 1
+
+# ---- an upgrade, with the database of an older version
+/etc/init.d/microca-fcgi stop
+mkdir /root/now
+cp -p $db* /root/now/ # with its log
+for version in 1 3; do
+	/etc/init.d/microca-fcgi stop
+	rm -f $db $db-*
+	install -m 0600 -o microca -g microca "/test/schema-$version.db" $db
+	if [ "$version" = 1 ]; then
+		ok "upgrade" apt install /test/later/microca_*.deb \
+			/test/later/microca-inventory_*.deb
+	else
+		ok "reinstalled" apt install --reinstall /test/later/microca_*.deb
+	fi
+	is "schema $version: its certificates are there" \
+		"$(microca list --format csv | tail -n +2 | grep -c .)" 3
+	is "… the upgrade is recorded once" \
+		"$(microca audit list --event upgrade | grep -c .)" 1
+done
+/etc/init.d/microca-fcgi stop
+rm -f $db $db-*
+cp -p /root/now/* /var/lib/microca/
+ok "started" /etc/init.d/microca-fcgi start
+ok "health after it" healthy
+
+# ---- removed, and put back
+apt remove microca microca-inventory >/root/remove.log 2>&1
+ok "removed: nothing runs" nothing_runs
+is "removed: everything is kept" "$(ls /etc/microca) $(test -s $db && echo db)" \
+	"$(printf 'microca.conf\npin\nprofiles.conf\nsofthsm2.conf db')"
+ok "installed again" apt install /test/microca_*.deb /test/microca-inventory_*.deb
+ok "… it runs without another command" healthy
+is "… with its certificates" "$(microca list --format csv | grep -c 'CN=pump-7')" 1
+
+# ---- purged: who was not asked said no
+apt purge microca microca-inventory >/root/purge.log 2>&1
+ok "purge says what it keeps" grep -q '/var/lib/microca is kept' /root/purge.log
+is "purged: everything is kept" "$(ls /etc/microca) $(test -s $db && echo db)" \
+	"$(printf 'microca.conf\npin\nprofiles.conf\nsofthsm2.conf db')"
+ok "installed again after that" apt install /test/microca_*.deb
+ok "… started again" microca-setup start
+echo 'microca microca/purge-data boolean true' | debconf-set-selections
+apt purge microca >/root/purge.log 2>&1
+is "purged with a yes: all is gone" \
+	"$(ls -d /etc/microca /var/lib/microca /var/lib/microca-public 2>/dev/null)" ""
