@@ -221,8 +221,8 @@ rows_fill(const char *path, unsigned from, unsigned to, unsigned revoked)
 	indexes(db, false, &sql);
 	certificates_fill(db, from, to, revoked);
 	text = str_fmt(NUMBERS
-	    " INSERT INTO audit (seq, lane, time, event, hash, record)"
-	    " SELECT i + (SELECT coalesce(max(seq), 0) FROM audit) - %u, 0, i, "
+	    " INSERT INTO audit (seq, time, event, hash, record)"
+	    " SELECT i + (SELECT coalesce(max(seq), 0) FROM audit) - %u, i, "
 	    "'issue',"
 	    " randomblob(32), hex(randomblob(400)) FROM n;" NUMBERS
 	    " INSERT INTO outbox (seq, device, kind, certificate, sha256,"
