@@ -54,7 +54,7 @@ struct forecast_name {
 static struct forecast_name *
 place_of(const struct forecast *f, uint64_t hash)
 {
-	size_t i = (hash >> 1) & (f->name_room - 1);
+	size_t i = (size_t)(hash >> 1) & (f->name_room - 1);
 
 	while (f->name[i].hash != 0 && f->name[i].hash != hash)
 		i = (i + 1) & (f->name_room - 1);

@@ -1,10 +1,12 @@
 #include "lib/wire/ocsp.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
 
+#include "lib/base/when.h"
 #include "lib/wire/der.h"
 
 #define SERIAL_MOST 20 /* octets: RFC 5280, 4.1.2.2 */
@@ -208,11 +210,28 @@ broken(struct fail *why, const char *what)
 	return fail_openssl(why, "%s", what);
 }
 
+/* Without time_t, which ends in 2038 where it has 32 bits.  NULL: no memory. */
+static ASN1_GENERALIZEDTIME *
+general_time(int64_t when)
+{
+	ASN1_GENERALIZEDTIME *time = ASN1_GENERALIZEDTIME_new();
+	struct when_parts p;
+	char text[64];
+
+	when_split(&p, when);
+	(void)snprintf(text, sizeof(text), "%04d%02d%02d%02d%02d%02dZ", p.year,
+	    p.month, p.day, p.hour, p.minute, p.second);
+	if (time != NULL && ASN1_GENERALIZEDTIME_set_string(time, text) == 1)
+		return time;
+	ASN1_GENERALIZEDTIME_free(time);
+	return NULL;
+}
+
 /* RFC 6960, 4.4.4. */
 static int
 archive_add(OCSP_SINGLERESP *one, int64_t since, struct fail *why)
 {
-	ASN1_GENERALIZEDTIME *time = ASN1_GENERALIZEDTIME_set(NULL, since);
+	ASN1_GENERALIZEDTIME *time = general_time(since);
 	int rc = 0;
 
 	if (time == NULL ||
@@ -234,7 +253,7 @@ status_add(OCSP_BASICRESP *basic, const struct ocsp_status *s,
 	int rc = 0;
 
 	if (s->status == V_OCSP_CERTSTATUS_REVOKED)
-		revoked = ASN1_GENERALIZEDTIME_set(NULL, s->revoked);
+		revoked = general_time(s->revoked);
 	one = OCSP_basic_add1_status(
 	    basic, s->asked, s->status, reason, revoked, times[0], times[1]);
 	if (one == NULL)
@@ -249,11 +268,10 @@ static int
 statuses_add(
     OCSP_BASICRESP *basic, const struct ocsp_answer *answer, struct fail *why)
 {
-	ASN1_TIME *times[2] = {
-	    ASN1_GENERALIZEDTIME_set(NULL, answer->this_update),
-	    ASN1_GENERALIZEDTIME_set(NULL, answer->next_update)};
+	ASN1_TIME *times[2] = {general_time(answer->this_update),
+	    general_time(answer->next_update)};
 	int rc = times[0] == NULL || times[1] == NULL
-	             ? broken(why, "ASN1_GENERALIZEDTIME_set")
+	             ? broken(why, "GeneralizedTime")
 	             : 0;
 
 	for (size_t i = 0; i < answer->n && rc == 0; i++)

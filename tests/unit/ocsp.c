@@ -376,6 +376,40 @@ an_answer_says_what_is_asked(void **state)
 		OCSP_CERTID_free(s[i].asked);
 }
 
+/* GeneralizedTime throughout, RFC 6960, 4.2.1; beyond what 32 bits hold. */
+static void
+times_go_on_after_2038(void **state)
+{
+	const int64_t from = INT64_C(0x80000000) + 5, to = 2840140800;
+	struct ocsp_status s = {id_of(EVP_sha1(), issuer, "02"),
+	    V_OCSP_CERTSTATUS_REVOKED, from - 1, 1, from - 2};
+	struct ocsp_answer answer = {.status = &s,
+	    .n = 1,
+	    .this_update = from,
+	    .next_update = to,
+	    .responder = responder,
+	    .key = key};
+	ASN1_GENERALIZEDTIME *revoked, *first, *last;
+	struct bytes der = {0};
+	struct fail why = {0};
+	OCSP_BASICRESP *basic;
+
+	(void)state;
+	assert_int_equal(ocsp_write(&der, &answer, &why), 0);
+	basic = opened(&der);
+	assert_int_equal(OCSP_resp_find_status(basic, s.asked, NULL, NULL,
+			     &revoked, &first, &last),
+	    1);
+	assert_int_equal(cert_time_of(revoked), from - 1);
+	assert_int_equal(cert_time_of(first), from);
+	assert_int_equal(cert_time_of(last), to);
+	assert_string_equal(
+	    (const char *)ASN1_STRING_get0_data(last), "20600101000000Z");
+	OCSP_BASICRESP_free(basic);
+	bytes_free(&der);
+	OCSP_CERTID_free(s.asked);
+}
+
 static void
 a_nonce_comes_back(void **state)
 {
@@ -464,6 +498,7 @@ main(void)
 	    cmocka_unit_test(an_issuer_is_its_name_and_its_key),
 	    cmocka_unit_test(serials_are_as_the_store_has_them),
 	    cmocka_unit_test(an_answer_says_what_is_asked),
+	    cmocka_unit_test(times_go_on_after_2038),
 	    cmocka_unit_test(a_nonce_comes_back),
 	    cmocka_unit_test(a_key_of_another_certificate_does_not_sign),
 	    cmocka_unit_test(an_error_has_a_status_and_no_signature),
