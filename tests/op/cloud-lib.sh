@@ -93,14 +93,14 @@ store_says() {
 	  SELECT device, hex(sha256) AS fp, row_number() OVER
 	    (PARTITION BY device ORDER BY id DESC) AS n
 	  FROM certificate WHERE device IS NOT NULL AND status = 0
-	    AND not_after >= unixepoch()),
+	    AND not_after >= $(date +%s)),
 	newest AS (
 	  SELECT device, hex(sha256) AS fp FROM certificate WHERE id IN
 	    (SELECT max(id) FROM certificate WHERE device IS NOT NULL
 	     GROUP BY device))
-	SELECT c.device, iif(a.fp IS NULL, 'disabled', 'enabled'),
-	  ifnull(a.fp, ''), ifnull(b.fp, ''), ifnull(a.fp, c.fp),
-	  ifnull(b.fp, ''), iif(a.fp IS NULL, 'revoked', 'active')
+	SELECT c.device, CASE WHEN a.fp IS NULL THEN 'disabled' ELSE 'enabled' END,
+	  coalesce(a.fp, ''), coalesce(b.fp, ''), coalesce(a.fp, c.fp),
+	  coalesce(b.fp, ''), CASE WHEN a.fp IS NULL THEN 'revoked' ELSE 'active' END
 	FROM newest AS c
 	LEFT JOIN good AS a ON a.device = c.device AND a.n = 1
 	LEFT JOIN good AS b ON b.device = c.device AND b.n = 2

@@ -104,11 +104,12 @@ wait_for() {
 # ---- the CA -----------------------------------------------------------------
 
 admin() { "$BUILDDIR/bin/microca" -c "$CONF" "$@"; }
-# With $STORE_HOST, a folder with PostgreSQL's socket, the store is a database of
-# this test's own there: pgsql-suite.sh has tests run again so.
 STORE=
 STORE_URL=sqlite:$T/state/microca.db
-if [ -n "${STORE_HOST:-}" ]; then
+# store_at HOST: the store is a database of this test's own in PostgreSQL, whose
+# socket is in that folder.
+store_at() {
+	STORE_HOST=$1
 	store_name=op_$$
 	STORE_URL="postgresql://microca@/$store_name?host=$STORE_HOST"
 	STORE="store = \"$STORE_URL\";"
@@ -118,7 +119,9 @@ if [ -n "${STORE_HOST:-}" ]; then
 	psql -Xq -h "$STORE_HOST" -U microca -d "$store_name" \
 		-c "CREATE FUNCTION hex(bytea) RETURNS text LANGUAGE sql
 		AS 'SELECT upper(encode(\$1, ''hex''))'" || bail "hex"
-fi
+}
+# pgsql-suite.sh has tests run again so.
+[ -z "${STORE_HOST:-}" ] || store_at "$STORE_HOST"
 sql_write() {
 	if [ -n "$STORE" ]; then
 		sql "$1"

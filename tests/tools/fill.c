@@ -4,9 +4,9 @@
  *	fill STORE issue PREFIX FIRST COUNT    one more for each device
  *	fill STORE revoke PREFIX FIRST COUNT   the newest of each
  *
- * STORE is sqlite:PATH, and made when it is not there; devices are called
- * PREFIX00001 and so on.  Rows are what an issuance writes, with the outbox's;
- * a thousand in one transaction, which no issuance would do.
+ * STORE is its URL; sqlite:PATH is made when it is not there.  Devices are
+ * called PREFIX00001 and so on.  Rows are what an issuance writes, with the
+ * outbox's; a thousand in one transaction, which no issuance would do.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -151,14 +151,14 @@ row_add(struct conn *c, const struct record *r, int64_t id, struct fail *why)
 }
 
 static int64_t
-last_id(struct conn *c)
+next_id(struct conn *c)
 {
 	struct fail why = {0};
 	bool row;
 
-	if (db_query(c, SQL_CERT_LAST, &row, NULL, 0, &why) != 0)
-		die("last", &why);
-	return row ? db_number(c, SQL_CERT_LAST, 0) : 0;
+	if (db_query(c, SQL_CERT_NEXT, &row, NULL, 0, &why) != 0)
+		die("next", &why);
+	return db_number(c, SQL_CERT_NEXT, 0);
 }
 
 static void
@@ -167,17 +167,15 @@ batch(struct store *store, X509 *x509, EVP_PKEY *key, const char *prefix,
 {
 	struct fail why = {0};
 	struct conn *c;
-	int64_t id;
 
 	if (db_begin(&c, store->db, DB_WRITE, &why) != 0)
 		die("begin", &why);
-	id = last_id(c);
 	for (long i = first; i < first + count; i++) {
 		char *device = str_fmt("%s%05ld", prefix, i);
 		struct record r;
 
 		record_make(&r, x509, key, device);
-		if (row_add(c, &r, ++id, &why) != 0)
+		if (row_add(c, &r, next_id(c), &why) != 0)
 			die(device, &why);
 		record_free(&r);
 		free(device);
