@@ -221,14 +221,19 @@ alone(bool *others, const struct settings *s, struct store *store,
 	return 0;
 }
 
+/* The word is the node's: not of one that found another of its node at work. */
 static void
-alone_end(const struct settings *s, struct store *store)
+alone_end(
+    const struct settings *s, struct store *store, const struct fail *ended)
 {
 	struct fail ignored = {0};
 	char name[32];
 
+	if (!shared(s) ||
+	    (ended != NULL && strcmp(ended->reason, "upload-running") == 0))
+		return;
 	node_name(name, s);
-	if (shared(s) && store_lease_end(store, name, &ignored) != 0)
+	if (store_lease_end(store, name, &ignored) != 0)
 		log_fail("the other nodes wait", &ignored);
 }
 
@@ -251,14 +256,14 @@ run(int *status, struct tool *tool, const struct wish *wish, struct fail *why)
 		&store, s->store, s->node, false, 2, s->disk_reserve, why) != 0)
 		return -1;
 	rc = alone(&others, s, store, why);
-	if (rc == 0 && others) {
+	if (rc == 0 && others)
 		log_write(LOG_LEVEL_INFO, "another node uploads");
+	if (rc != 0 || others) {
 		store_free(store);
-		return 0;
+		return rc;
 	}
-	if (rc == 0)
-		rc = drain_run(&report, s, store, &options, why);
-	alone_end(s, store);
+	rc = drain_run(&report, s, store, &options, why);
+	alone_end(s, store, rc != 0 ? why : NULL);
 	if (rc == 0) {
 		*status = exit_of(&report);
 		head(status, tool, store);
