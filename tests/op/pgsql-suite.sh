@@ -9,7 +9,7 @@ pg_start pg
 
 STORE_HOST=$T/pg.sock
 export STORE_HOST
-for test in simplereenroll revoke ocsp; do
+for test in simplereenroll revoke ocsp inventory; do
 	"$SRCDIR/tests/op/$test.sh" >"$T/out" 2>"$T/err"
 	rc=$?
 	# Their lines, numbered on.
