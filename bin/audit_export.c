@@ -15,6 +15,7 @@
 #include "lib/ca/retired_file.h"
 
 #define BUNDLE_SCHEMA "microca.audit/1"
+#define LANE 0 /* a bundle is of this one */
 
 struct bundle {
 	struct ca *ca;
@@ -215,8 +216,8 @@ static int
 body_write(struct bundle *b, struct fail *why)
 {
 	if (head_next(b) != 0 ||
-	    store_trail(b->ca->store, 0, 0, each, b, why) != 0 || b->failed ||
-	    heads_write(b, INT64_MAX) != 0)
+	    store_trail(b->ca->store, LANE, 0, each, b, why) != 0 ||
+	    b->failed || heads_write(b, INT64_MAX) != 0)
 		return -1;
 	line_end(b);
 	return 0;
@@ -287,17 +288,37 @@ end_sign(struct bundle *b, bool no_head, struct fail *why)
 	bool added;
 
 	if (no_head) {
-		if (store_trail_end(b->ca->store, 0, &end, why) != 0)
+		if (store_trail_end(b->ca->store, LANE, &end, why) != 0)
 			return -1;
 		b->last = end.seq;
 		return 0;
 	}
 	if (heads_make(&cp, &added, b->ca, when_now(), why) != 0)
 		return -1;
-	b->last = cp.lane[0].seq;
+	b->last = 0;
+	for (size_t i = 0; i < cp.n; i++)
+		if (cp.lane[i].lane == LANE)
+			b->last = cp.lane[i].seq;
 	if (added)
 		heads_log(&cp);
 	checkpoint_free(&cp);
+	return 0;
+}
+
+/* Nobody takes a part for the whole. */
+static int
+others_tell(struct store *store, struct fail *why)
+{
+	int64_t lane[TRAIL_LANES];
+	size_t n;
+
+	if (store_trail_lanes(store, lane, &n, why) != 0)
+		return -1;
+	for (size_t i = 0; i < n; i++)
+		if (lane[i] != LANE)
+			fprintf(stderr,
+			    "lane %lld is not in it: a bundle is of lane %d\n",
+			    (long long)lane[i], LANE);
 	return 0;
 }
 
@@ -321,6 +342,8 @@ audit_export(struct tool *tool, int argc, char **argv, struct fail *why)
 		0 &&
 	    end_sign(&b, no_head, why) == 0)
 		rc = stream(&b, &out, why);
+	if (rc == 0)
+		rc = others_tell(b.ca->store, why);
 	if (rc == 0)
 		fprintf(stderr, "%lld records, %lld heads\n",
 		    (long long)b.records, (long long)b.told);

@@ -51,6 +51,7 @@ static long long bundled, records, heads, issued, shown, line;
 static unsigned char chain[HASH]; /* the last record's hash */
 static const char *wants_issued;  /* the last record's certificate, by hash */
 static char issued_sha[2 * HASH + 1];
+static int other_lanes;   /* a head tells of such */
 static long long without; /* the first record without its certificate, or 0 */
 
 __attribute__((noreturn, format(printf, 2, 3))) static void
@@ -489,6 +490,7 @@ head_read(struct head *h, const char *json, const char *where)
 	jws = text_of(json, "signature");
 	if ((wrong = signature_wrong(payload, jws, h->time)) != NULL)
 		broken(h->seq, "%s: %s", h->where, wrong);
+	other_lanes |= strstr(lanes + 2, "{\"lane\":") != NULL;
 	free(payload);
 	free(jws);
 	free(hash);
@@ -766,6 +768,9 @@ report(const struct head *last)
 		printf("%lld heads are good; the last one, of %s, covers %lld "
 		       "records, %lld came later\n",
 		    heads, last->time, last->seq, records - last->seq);
+	if (other_lanes)
+		puts("heads tell of other lanes, too: their records are not in "
+		     "a bundle");
 	for (int i = 0; anchors == NULL && i < sk_X509_num(signers); i++) {
 		if (X509_digest(sk_X509_value(signers, i), EVP_sha256(), hash,
 			NULL) != 1)
