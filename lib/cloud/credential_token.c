@@ -64,8 +64,10 @@ token_read(
 	if (token->until < 0)
 		token->until = date_of(json, "expires_on");
 	/* What is left does not depend on our clock. */
-	if (left >= 0)
+	if (left >= 0 && left <= LIFETIME_MAX)
 		token->until = now + left;
+	else if (left >= 0)
+		token->until = -1;
 	if (text == NULL || !is_token(text) ||
 	    (type != NULL && strcasecmp(type, "Bearer") != 0) ||
 	    token->until <= now || token->until > now + LIFETIME_MAX)

@@ -176,6 +176,8 @@ static const struct {
     {"{\"access_token\":\"t\"}", 0},
     {"{\"access_token\":\"t\",\"expires_in\":\"soon\"}", 0},
     {"{\"access_token\":\"t\",\"expires_in\":99999999999}", 0},
+    {"{\"access_token\":\"t\",\"expires_in\":9223372036854775807}", 0},
+    {"{\"access_token\":\"t\",\"expires_in\":\"36666666666666666666599\"}", 0},
     {"{\"access_token\":\"\",\"expires_in\":100}", 0},
     {"{\"access_token\":\"a b\",\"expires_in\":100}", 0},
     {"{\"access_token\":\"a\\r\\nX: y\",\"expires_in\":100}", 0},
