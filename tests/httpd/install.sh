@@ -92,9 +92,19 @@ stop() { # stop PID...: and wait until they are gone
 	done
 }
 server_name() { case $1 in apache) echo apache2 ;; *) echo "$1" ;; esac }
+# Each program reads web_server_users anew for itself.
+enrolling() { # 405 of the program's own, not a 502 of the web server's
+	local port
+	for port in 8443 8444; do
+		[ "$(curl -sk -o /dev/null -w '%{http_code}' \
+			"https://localhost:$port/.well-known/est/simpleenroll")" = 405 ] ||
+			return 1
+	done
+}
 well() {
 	local end=$((SECONDS + 20))
-	until [ "$(curl -s http://localhost:8080/health | head -n 1)" = ok ]; do
+	until [ "$(curl -s http://localhost:8080/health | head -n 1)" = ok ] &&
+		enrolling; do
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.2
 	done
