@@ -179,6 +179,9 @@ for SERVER in nginx apache apache-fcgid; do
 	[ "$SERVER" = apache-fcgid ] || unique_tests
 	exporter_tests
 	header_tests
+	like "$SERVER: check --url sees this connection's own binding arrive" \
+		"$(admin check --url "https://localhost:$((PORT + 3))" 2>&1)" \
+		"ok: PoP linking: can be enforced"
 done
 ok "Bouncy Castle that does not link is refused" bc_refused
 
