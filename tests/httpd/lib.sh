@@ -8,7 +8,9 @@ BUILDDIR=${BUILDDIR:-$SRCDIR/build}
 T=$(mktemp -d "${TMPDIR:-/tmp}/microca-httpd.XXXXXX")
 chmod 755 "$T"
 DEMO=$T/demo
-PORT=${MICROCA_TEST_PORT:-$((20000 + $$ % 20000))}
+# Below the ports of outgoing connections; two tests that start together have
+# ranges of their own.
+PORT=${MICROCA_TEST_PORT:-$((10000 + $$ % 1375 * 16))}
 # Which web server: the tests are the same before all of them.
 SERVER=${SERVER:-lighttpd}
 export T DEMO PORT SERVER
