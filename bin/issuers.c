@@ -103,6 +103,7 @@ struct row {
 	const struct settings *settings;
 	const struct issuers *all;
 	const struct issuer *issuer;
+	bool peer; /* of another node */
 	int64_t now;
 };
 
@@ -115,7 +116,9 @@ key_of(const struct row *r)
 static const char *
 state_of(const struct row *r)
 {
-	return issuer_state_word(issuers_state(r->all, r->issuer, r->now));
+	return r->peer ? "peer"
+	               : issuer_state_word(
+			     issuers_state(r->all, r->issuer, r->now));
 }
 
 static void
@@ -137,7 +140,8 @@ row_print(const struct row *r)
 		printf("  active   from %s\n", at);
 	}
 	printf("  root     %s\n", root);
-	printf("  key      %s\n", key_of(r));
+	if (!r->peer)
+		printf("  key      %s\n", key_of(r));
 	if (sk_X509_num(r->issuer->extra) > 0)
 		printf("  rollover %d more certificates to publish\n",
 		    sk_X509_num(r->issuer->extra));
@@ -166,7 +170,8 @@ row_json(const struct row *r)
 	if (r->issuer->activate != INT64_MIN)
 		json_time(j, "activate", r->issuer->activate);
 	json_str(j, "root", root);
-	json_str(j, "key", key_of(r));
+	if (!r->peer)
+		json_str(j, "key", key_of(r));
 	json_int(j, "rollover_certificates", sk_X509_num(r->issuer->extra));
 	free(subject);
 	free(root);
@@ -174,19 +179,28 @@ row_json(const struct row *r)
 }
 
 static void
-print_all(const struct settings *settings, const struct issuers *all, bool json)
+print_some(const struct settings *settings, const struct issuers *all,
+    bool peers, struct json *list)
 {
-	struct json *list = json_new_array();
-	struct row r = {settings, all, NULL, when_now()};
-	char *text;
+	struct row r = {settings, all, NULL, peers, when_now()};
 
-	for (size_t i = 0; i < all->n; i++) {
+	for (size_t i = 0; all != NULL && i < all->n; i++) {
 		r.issuer = all->item[i];
-		if (json)
+		if (list != NULL)
 			json_push(list, row_json(&r));
 		else
 			row_print(&r);
 	}
+}
+
+static void
+print_all(const struct settings *settings, const struct issuers *all, bool json)
+{
+	struct json *list = json ? json_new_array() : NULL;
+	char *text;
+
+	print_some(settings, all, false, list);
+	print_some(settings, all->peers, true, list);
 	if (json) {
 		text = json_text(list, 2);
 		puts(text);

@@ -154,7 +154,7 @@ chain_view(struct bytes *out, const struct ca *ca, const struct record *r,
 		*why = ca->issuers_why;
 		return -1;
 	}
-	issuer = issuers_by_keyid(ca->issuers, r->issuer, when_now());
+	issuer = issuers_any_by_keyid(ca->issuers, r->issuer, when_now());
 	if (issuer == NULL)
 		return fail(why, FAIL_ABSENT, "issuer-absent",
 		    "issued by another CA certificate (key id %s)", r->issuer);

@@ -188,6 +188,47 @@ compare(const void *a, const void *b)
 	    x->authority->cert->sha256, y->authority->cert->sha256, SHA256_LEN);
 }
 
+static void
+sort(struct issuers *all)
+{
+	if (all->n > 0)
+		qsort(all->item, all->n, sizeof(struct issuer *), compare);
+}
+
+/* What is ours, too, is no peer's: nodes may share a key. */
+static void
+ours_drop(struct issuers *peers, const struct issuers *ours)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < peers->n; i++)
+		if (known(ours, peers->item[i]))
+			issuer_free(peers->item[i]);
+		else
+			peers->item[n++] = peers->item[i];
+	peers->n = n;
+}
+
+static void
+peers_read(struct issuers *all, const char *folder)
+{
+	struct issuers *peers;
+
+	if (folder == NULL)
+		return;
+	peers = all->peers = mem_new(sizeof(*peers));
+	if (access(folder, R_OK | X_OK) != 0) {
+		fail(&peers->trouble, FAIL_CONFIG, "issuer-peers",
+		    "ca.peers: the folder cannot be read");
+		fail_cause(&peers->trouble, "%s: %s", folder, strerror(errno));
+	}
+	issuers_add_folder(peers, folder);
+	ours_drop(peers, all);
+	sort(peers);
+	if (all->trouble.kind == FAIL_NONE)
+		all->trouble = peers->trouble;
+}
+
 int
 issuers_read(
     struct issuers **issuers, const struct settings *settings, struct fail *why)
@@ -200,7 +241,8 @@ issuers_read(
 	add_file(all, first);
 	issuers_add_folder(all, folder);
 	if (all->n > 0) {
-		qsort(all->item, all->n, sizeof(struct issuer *), compare);
+		sort(all);
+		peers_read(all, settings->ca.peers);
 		*issuers = all;
 	} else {
 		if (all->trouble.kind != FAIL_NONE) {
@@ -226,6 +268,7 @@ issuers_free(struct issuers *issuers)
 		return;
 	for (size_t i = 0; i < issuers->n; i++)
 		issuer_free(issuers->item[i]);
+	issuers_free(issuers->peers);
 	free(issuers->item);
 	free(issuers);
 }
@@ -284,6 +327,17 @@ issuers_by_keyid(const struct issuers *issuers, const char *keyid, int64_t now)
 }
 
 const struct issuer *
+issuers_any_by_keyid(
+    const struct issuers *issuers, const char *keyid, int64_t now)
+{
+	const struct issuer *own = issuers_by_keyid(issuers, keyid, now);
+
+	return own != NULL || issuers->peers == NULL
+	           ? own
+	           : issuers_by_keyid(issuers->peers, keyid, now);
+}
+
+const struct issuer *
 issuers_find(const struct issuers *issuers, const char *keyid_or_serial)
 {
 	const struct issuer *found = NULL;
@@ -308,7 +362,8 @@ issuers_have_name(const struct issuers *issuers, const X509_NAME *name)
 	for (size_t i = 0; i < issuers->n; i++)
 		if (authority_has_name(issuers->item[i]->authority, name))
 			return true;
-	return false;
+	return issuers->peers != NULL &&
+	       issuers_have_name(issuers->peers, name);
 }
 
 bool
@@ -318,7 +373,8 @@ issuers_have_key(
 	for (size_t i = 0; i < issuers->n; i++)
 		if (authority_has_key(issuers->item[i]->authority, spki_sha256))
 			return true;
-	return false;
+	return issuers->peers != NULL &&
+	       issuers_have_key(issuers->peers, spki_sha256);
 }
 
 struct key_place

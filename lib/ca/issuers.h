@@ -17,6 +17,9 @@
  * first, and may begin with lines "Activate: RFC 3339 time" and "Key: URI or
  * path" (without: ca.key).  Each is written whole and renamed into place; what is
  * past its end goes to state/issuers/over, which issuers_promote() alone reads.
+ *
+ * Peers are generations of other nodes over the same store, copies of such files
+ * in ca.peers.  They are trusted for clients and published, and issue nothing here.
  */
 #ifndef MICROCA_ISSUERS_H
 #define MICROCA_ISSUERS_H
@@ -39,7 +42,9 @@ struct issuer {
 /* In the order of activation; immutable, so requests share it. */
 struct issuers {
 	struct issuer **item;
-	size_t n;            /* at least 1 */
+	size_t n;              /* at least 1 */
+	struct issuers *peers; /* of ca.peers, perhaps empty; NULL: no such
+	                          folder is named */
 	struct fail trouble; /* a file that was passed over; FAIL_NONE: none */
 };
 
@@ -67,10 +72,14 @@ const char *issuer_state_word(enum issuer_state state);
  * generations the one last active.  NULL: none. */
 const struct issuer *issuers_by_keyid(
     const struct issuers *issuers, const char *keyid, int64_t now);
+/* The same, else a peer's. */
+const struct issuer *issuers_any_by_keyid(
+    const struct issuers *issuers, const char *keyid, int64_t now);
 /* By KEYID (when it names one only) or by serial; NULL: none. */
 const struct issuer *issuers_find(
     const struct issuers *issuers, const char *keyid_or_serial);
-/* Of any generation: authority_has_name(), authority_has_key(). */
+/* Of any generation, a peer's too: authority_has_name(),
+ * authority_has_key(). */
 bool issuers_have_name(const struct issuers *issuers, const X509_NAME *name);
 bool issuers_have_key(
     const struct issuers *issuers, const uint8_t spki_sha256[SHA256_LEN]);
@@ -83,8 +92,8 @@ struct key_place issuer_key_place(
 
 /*
  * What clients need to follow (cacerts, RFC 7030, 4.1.3): the issuing
- * certificates and those between, the active generation's first, then
- * cross certificates, then the roots; none twice.  The caller frees.
+ * certificates and those between, the active generation's first, the peers'
+ * last, then cross certificates, then the roots; none twice.  The caller frees.
  */
 STACK_OF(X509) * issuers_published(const struct issuers *issuers, int64_t now);
 /*

@@ -113,6 +113,8 @@ STACK_OF(X509) * issuers_published(const struct issuers *issuers, int64_t now)
 			heap_up(&h, issuers->item[i]);
 	for (size_t i = issuers->n; i > 0; i--)
 		heap_up(&h, issuers->item[i - 1]);
+	for (size_t i = 0; issuers->peers != NULL && i < issuers->peers->n; i++)
+		heap_up(&h, issuers->peers->item[i]);
 	merge(h.between, h.cross);
 	merge(h.between, h.roots);
 	sk_X509_pop_free(h.cross, X509_free);

@@ -92,6 +92,7 @@ joined(struct issuers *all, const struct issuers *present, struct issuer *fresh)
 {
 	size_t n = present != NULL ? present->n : 0, at = 0;
 
+	all->peers = present != NULL ? present->peers : NULL;
 	all->item = mem_new((n + 1) * sizeof(struct issuer *));
 	for (size_t i = 0; i < n; i++)
 		if (X509_cmp(present->item[i]->authority->issuer,

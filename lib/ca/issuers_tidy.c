@@ -111,7 +111,8 @@ static int
 drop_those(const struct tidy *t, const struct issuers *all, const bool *leaves,
     const char *aside)
 {
-	struct issuers rest = {.item = mem_new(all->n * sizeof(*rest.item))};
+	struct issuers rest = {
+	    .item = mem_new(all->n * sizeof(*rest.item)), .peers = all->peers};
 	int rc;
 
 	for (size_t i = 0; i < all->n; i++)

@@ -130,10 +130,22 @@ issuer_of(const struct ca *ca, const char *keyid)
 	return NULL;
 }
 
+/* A list of its key is made elsewhere. */
+static bool
+peer_lists(const struct ca *ca, const char *keyid, int64_t now)
+{
+	const struct issuer *x =
+	    ca->issuers == NULL || ca->issuers->peers == NULL
+		? NULL
+		: issuers_by_keyid(ca->issuers->peers, keyid, now);
+
+	return x != NULL && x->authority->not_after >= now;
+}
+
 /*
  * RFC 5280, 3.3: an entry stays on the list until it was on one that was made
  * after the certificate's end.  Where the key is gone, or its certificate has
- * ended, no list is made any more.
+ * ended, no list is made any more.  What a peer revoked, that one retires.
  */
 static int64_t
 listed_until(struct run *run, const char *keyid)
@@ -147,6 +159,8 @@ listed_until(struct run *run, const char *keyid)
 	free(run->keyid);
 	run->keyid = str_dup(keyid);
 	run->listed = INT64_MAX;
+	if (issuer == NULL && peer_lists(run->ca, keyid, run->wish->now))
+		run->listed = INT64_MIN;
 	if (issuer != NULL && issuer->authority->not_after >= run->wish->now)
 		run->listed =
 		    !crls_wanted(run->ca->settings) ? INT64_MAX

@@ -108,6 +108,7 @@ resolve(struct settings *s, struct fail *why)
 		return -1;
 	path_resolve(&s->ca.module, s->folder);
 	path_resolve(&s->ca.pin_file, s->folder);
+	path_resolve(&s->ca.peers, s->folder);
 	if (!pkcs11uri_is(s->ca.key))
 		path_resolve(&s->ca.key, s->folder);
 	if (s->ocsp.key != NULL && !pkcs11uri_is(s->ocsp.key))

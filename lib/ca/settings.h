@@ -90,7 +90,8 @@ struct settings {
 	struct {
 		char *key, *module, *pin_file;
 		char *key_type;
-		char *subject;          /* for `microca csr` and `init` */
+		char *subject; /* for `microca csr` and `init` */
+		char *peers;   /* folder of other nodes' generations, or NULL */
 		int64_t activate_after; /* s from install to first use */
 		/* "NAME=value", as the PKCS#11 module wants to find them */
 		struct conf_strings module_environment;

@@ -136,18 +136,28 @@ crl_refresh(struct trust *t)
 }
 
 static int
+anchors_add(
+    STACK_OF(X509) * anchors, const struct issuers *issuers, struct fail *why)
+{
+	for (size_t i = 0; issuers != NULL && i < issuers->n; i++)
+		if (anchors == NULL ||
+		    !X509_add_cert(anchors, issuers->item[i]->authority->issuer,
+			X509_ADD_FLAG_UP_REF))
+			return broken(why, "X509_add_cert");
+	return 0;
+}
+
+static int
 anchors_read(struct trust *t, const struct allow *rule,
     const struct issuers *issuers, struct fail *why)
 {
 	if (rule->issuer == NULL) {
 		t->anchors = sk_X509_new_null();
-		for (size_t i = 0; issuers != NULL && i < issuers->n; i++)
-			if (t->anchors == NULL ||
-			    !X509_add_cert(t->anchors,
-				issuers->item[i]->authority->issuer,
-				X509_ADD_FLAG_UP_REF))
-				return broken(why, "X509_add_cert");
-		return 0;
+		if (anchors_add(t->anchors, issuers, why) != 0)
+			return -1;
+		return issuers == NULL
+		           ? 0
+		           : anchors_add(t->anchors, issuers->peers, why);
 	}
 	if (cert_file_read(&t->anchors, rule->issuer, why) != 0)
 		return -1;

@@ -3,7 +3,7 @@
  * certificates (RFC 5280, 6).
  *
  * Anchors are the rule's issuer file, or our own issuing certificates, all that
- * are kept;
+ * are kept, and those of peers, which issue into the same store;
  * intermediates come from the rule's file alone, never from the client.  A
  * rule with a CRL file checks the leaf against it, unless the leaf has
  * noRevAvail (RFC 9608); the file is read anew when it changes, and one that is

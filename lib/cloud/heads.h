@@ -55,7 +55,7 @@ MUST_CHECK int heads_gap(bool *gap, const struct settings *settings,
     struct store *store, const char *requester, int64_t now, struct fail *why);
 
 /* Those who may have signed: the issuing certificates of all generations,
- * those that are over, too. */
+ * those that are over and those of peers, too. */
 MUST_CHECK int heads_signers(STACK_OF(X509) * *signers,
     const struct settings *settings, struct fail *why);
 

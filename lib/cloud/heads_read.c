@@ -415,6 +415,8 @@ heads_signers(STACK_OF(X509) * *signers, const struct settings *settings,
 			abort(); /* out of memory */
 		signers_add(*signers, past);
 		signers_add(*signers, present);
+		if (present != NULL)
+			signers_add(*signers, present->peers);
 	}
 	issuers_free(present);
 	issuers_free(past);

@@ -86,7 +86,7 @@ static const STACK_OF(X509) *
 {
 	const struct issuers *all = ask->ca->issuers;
 	const struct issuer *issuer =
-	    all != NULL ? issuers_by_keyid(all, r->issuer, ask->now) : NULL;
+	    all != NULL ? issuers_any_by_keyid(all, r->issuer, ask->now) : NULL;
 
 	return issuer != NULL ? issuer->authority->chain : NULL;
 }

@@ -91,7 +91,7 @@ cert_open(struct work *w, const char *keyid, struct fail *why)
 {
 	const struct issuers *all = w->ca->issuers;
 	const struct issuer *one =
-	    all != NULL ? issuers_by_keyid(all, keyid, when_now()) : NULL;
+	    all != NULL ? issuers_any_by_keyid(all, keyid, when_now()) : NULL;
 	uint8_t sha[SHA256_LEN];
 	char hex[2 * SHA256_LEN + 1];
 

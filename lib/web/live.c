@@ -19,6 +19,7 @@ files_of(const struct settings *s)
 	seen_add(w, str_dup(s->profiles_path));
 	seen_add(w, settings_issuer_path(s));
 	seen_add(w, settings_issuers_path(s)); /* a folder: any file of it */
+	seen_add(w, str_dup(s->ca.peers));
 	seen_add(w, settings_chain_path(s));
 	seen_add(w, responders_folder(s));
 	seen_add(w, str_dup(s->inventory.anchors));

@@ -18,6 +18,48 @@ nodes_make() {
 	done
 	cp "$CONF" "$T/node0.conf"
 }
+# nodes_own URL N...: node 0 is the CA of ca_make() with its store there; each other
+# has a key and an intermediate of its own below the same root, $T/ca-N.pem.
+nodes_own() {
+	echo "store = \"$1\";" >>"$CONF"
+	admin init >"$T/setup.log" 2>&1 || bail "the store cannot be filled"
+	cp "$CONF" "$T/node0.conf"
+	cp "$T/ca.pem" "$T/ca-0.pem"
+	shift
+	for n in "$@"; do
+		mkdir -p "$T/run$n"
+		sed -e "s,\"$T/state\",\"$T/state$n\",; s,\"$T/run\",\"$T/run$n\"," \
+			-e "s,\"$T/public\",\"$T/public$n\"," \
+			-e "s,\"$T/issuer.key\",\"$T/issuer-$n.key\"," \
+			-e "s|$CA_SUBJECT|CN=Op Test CA $n|" "$CONF" >"$T/node$n.conf"
+		echo "node = $n;" >>"$T/node$n.conf"
+		{
+			at "$n" init && at "$n" csr -o "$T/ca-$n.csr" &&
+				openssl x509 -req -in "$T/ca-$n.csr" \
+					-CA "$T/root.pem" -CAkey "$T/root.key" \
+					-CAcreateserial -days 1825 \
+					-extfile "$T/ca.ext" -out "$T/ca-$n.pem" &&
+				at "$n" install --root "$T/root.pem" \
+					intermediate "$T/ca-$n.pem"
+		} >"$T/setup.log" 2>&1 || bail "node $n could not be made"
+	done
+}
+# peers N M...: node N is told of the issuing certificates of the others.
+peers() {
+	peers_n=$1
+	shift
+	mkdir -p "$T/peers$peers_n"
+	for n in "$@"; do
+		state=$T/state$n
+		[ "$n" != 0 ] || state=$T/state
+		cp "$state/issuer.pem" "$T/peers$peers_n/$n.pem" || bail "peers"
+	done
+	grep -q peers "$T/node$peers_n.conf" ||
+		sed -i "s,  key_type =,  peers = \"$T/peers$peers_n\"; &," \
+			"$T/node$peers_n.conf"
+	at "$peers_n" install published >"$T/setup.log" 2>&1 ||
+		bail "node $peers_n publishes nothing"
+}
 at() { # at N COMMAND...: microca of that node
 	at_n=$1
 	shift
