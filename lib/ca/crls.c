@@ -6,10 +6,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
 #include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/when.h"
 #include "lib/ca/signer.h"
+#include "lib/store/crl.h"
 #include "lib/wire/crl.h"
 
 #define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
@@ -17,6 +20,7 @@
 #define LOCK_WAIT 30.0   /* s */
 #define TOKEN_WAIT 20.0  /* s */
 #define CLOCKS_APART 300 /* s: relying parties' clocks may be behind */
+#define TRIES 16         /* while other nodes' are made first */
 
 /* One key's list, on its way. */
 struct work {
@@ -24,6 +28,7 @@ struct work {
 	const struct crls_wish *wish;
 	struct signer *signer;
 	struct crls_state state;
+	int64_t last; /* the number of the one made last, by any node */
 	EVP_PKEY *public;
 	struct bytes algorithm;
 	struct crl crl;
@@ -95,6 +100,8 @@ fill(struct work *w, int64_t now, struct fail *why)
 
 	if (head.number <= w->state.number)
 		head.number = w->state.number + 1;
+	if (head.number <= w->last)
+		head.number = w->last + 1;
 	/* RFC 5280, 5.1.2.5: it should not go back; but one that was made while
 	 * the clock was far ahead must not hold for years. */
 	if (head.next_update < w->state.next_update)
@@ -121,7 +128,8 @@ is_due(const struct work *w, const struct crls_state *old,
 {
 	uint8_t entries[SHA256_LEN];
 
-	if (old->number == 0 || now < old->this_update ||
+	if (old->number == 0 || old->number < w->last ||
+	    now < old->this_update ||
 	    old->next_update > now + 2 * w->ca->settings->crl.period ||
 	    now - old->this_update >= (old->next_update - old->this_update) / 2)
 		return true;
@@ -129,8 +137,28 @@ is_due(const struct work *w, const struct crls_state *old,
 	return memcmp(entries, before, SHA256_LEN) != 0;
 }
 
+/* Never over one that is newer: nodes may share the folder, too. */
 static int
-record(struct work *w, struct fail *why)
+publish(const struct work *w, int64_t number, struct span der, struct fail *why)
+{
+	const struct settings *s = w->ca->settings;
+	char *path = file_path(s->public_folder, "crl/.lock");
+	struct crls_state there;
+	int lock, rc = file_lock(&lock, path, LOCK_WAIT, why);
+
+	if (rc == 0)
+		rc = crls_read(&there, s, w->state.keyid, why);
+	if (rc == 0 && there.number < number)
+		rc = file_write(w->state.path, der, PUBLIC_MODE, why);
+	if (lock >= 0)
+		(void)close(lock);
+	free(path);
+	return rc;
+}
+
+/* Into the store; `taken` false: another node's came between. */
+static int
+record(struct work *w, bool *taken, struct span der, struct fail *why)
 {
 	char until[WHEN_LEN];
 	char *text;
@@ -142,62 +170,125 @@ record(struct work *w, struct fail *why)
 	    (long long)w->state.number, w->state.keyid, w->state.entries,
 	    until);
 	entry.text = text;
-	rc = store_audit(w->ca->store, &entry, true, why);
+	rc = store_crl_add(w->ca->store, taken, w->state.keyid, w->last,
+	    w->state.number, der, &entry, why);
 	free(text);
 	return rc;
 }
 
 static int
-sign_and_publish(struct work *w, struct fail *why)
+sign_and_publish(struct work *w, bool *taken, struct fail *why)
 {
-	struct span tbs = crl_tbs(&w->crl);
+	struct span tbs = crl_tbs(&w->crl), all;
 	struct bytes signature = {0};
 	int rc = -1;
 
 	if (key_sign_octets(&signature, w->signer->key, tbs,
-		key_hash(w->public), why) == 0 &&
-	    record(w, why) == 0) {
-		struct span all = crl_finish(
+		key_hash(w->public), why) == 0) {
+		all = crl_finish(
 		    &w->crl, span_of(&w->algorithm), span_of(&signature));
-
+		rc = record(w, taken, all, why);
 		fault_point("crl-recorded");
-		rc = file_write(w->state.path, all, PUBLIC_MODE, why);
+		if (rc == 0 && *taken)
+			rc = publish(w, w->state.number, all, why);
 		fault_point("crl-published");
 	}
 	bytes_free(&signature);
 	return rc;
 }
 
+/* ---- what another node made ---------------------------------------------------- */
+
+static bool
+is_signed(const struct work *w, const struct store_crl *last)
+{
+	const uint8_t *p = last->der.data;
+	X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)last->der.len);
+	bool ok = crl != NULL && p == last->der.data + last->der.len &&
+	          X509_CRL_verify(crl, w->public) == 1;
+
+	X509_CRL_free(crl);
+	ERR_clear_error();
+	return ok;
+}
+
+/* A newer one than is published here is published here.  One that this key did
+ * not sign is none: another is made. */
+static int
+catch_up(struct work *w, uint8_t before[SHA256_LEN], struct fail *why)
+{
+	struct store_crl last;
+	int rc;
+
+	if (store_crl_last(w->ca->store, &last, w->state.keyid, why) != 0)
+		return -1;
+	w->last = last.number;
+	rc = 0;
+	if (last.number > w->state.number && last.der.len > 0 &&
+	    is_signed(w, &last)) {
+		rc = publish(w, last.number, span_of(&last.der), why);
+		if (rc == 0)
+			rc = published_read(&w->state, before, why);
+	}
+	store_crl_free(&last);
+	return rc;
+}
+
 /* ---- one key ------------------------------------------------------------------ */
 
 static int
-one_make(struct work *w, int64_t now, struct fail *why)
+key_look(struct work *w, struct fail *why)
 {
-	struct crls_state old;
-	uint8_t before[SHA256_LEN];
-	int rc = -1;
-
-	if (published_read(&w->state, before, why) != 0)
-		return -1;
-	old = w->state;
 	if (w->signer->key == NULL) {
 		*why = w->signer->why;
 		return -1;
 	}
 	if (key_ready(w->signer->key, TOKEN_WAIT, why) != 0 ||
-	    ca_key_ok(&w->public, w->ca, w->signer, why) != 0 ||
-	    crl_algorithm(&w->algorithm, w->public, key_hash(w->public), why) !=
-		0)
+	    ca_key_ok(&w->public, w->ca, w->signer, why) != 0)
 		return -1;
+	return crl_algorithm(
+	    &w->algorithm, w->public, key_hash(w->public), why);
+}
+
+/* `again`: another node was first. */
+static int
+one_try(struct work *w, bool *again, int64_t now, struct fail *why)
+{
+	struct crls_state old;
+	uint8_t before[SHA256_LEN];
+	bool taken = true;
+	int rc = -1;
+
+	if (published_read(&w->state, before, why) != 0 ||
+	    catch_up(w, before, why) != 0)
+		return -1;
+	old = w->state;
 	rc = fill(w, now, why);
 	if (rc == 0 && (w->wish->force || is_due(w, &old, before, now))) {
-		rc = sign_and_publish(w, why);
-		w->state.made = rc == 0;
+		rc = sign_and_publish(w, &taken, why);
+		w->state.made = rc == 0 && taken;
 	}
 	if (!w->state.made) {
 		old.entries = w->state.entries;
 		w->state = old;
 	}
+	*again = !taken;
+	crl_free(&w->crl);
+	return rc;
+}
+
+static int
+one_make(struct work *w, int64_t now, struct fail *why)
+{
+	bool again = true;
+	int rc = key_look(w, why);
+
+	for (int i = 0; i < TRIES && rc == 0 && again; i++)
+		rc = one_try(w, &again, now, why);
+	if (rc == 0 && again)
+		rc = fail(why, FAIL_BUSY, "locked",
+		    "other nodes make lists of key %s all the time",
+		    w->state.keyid);
 	return rc;
 }
 

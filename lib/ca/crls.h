@@ -5,9 +5,10 @@
  * A list is made anew when what it names has changed, when half of its time is
  * over, or when asked for; it holds everything revoked or held that had not
  * ended when the one before it was made (RFC 5280, 3.3).  Its number follows
- * the clock in microseconds and is above that of the one published, so no
- * restored backup brings it back; a clock that is behind the newest issuance
- * makes none.  nextUpdate does not go back either, but for one that a wrong clock
+ * the clock in microseconds and is above that of the one published and of the
+ * last that the store knows, so no restored backup brings it back, and of two nodes
+ * with one key each makes it on the other's; what one made the others publish.  A
+ * clock that is behind the newest issuance makes none.  nextUpdate does not go back either, but for one that a wrong clock
  * put more than two periods ahead.
  */
 #ifndef MICROCA_CRLS_H

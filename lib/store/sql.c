@@ -253,8 +253,19 @@ static const char *const version_6[] = {
     NULL,
 };
 
-const char *const *const sql_schema[SQL_VERSION] = {
-    version_1, version_2, version_3, version_4, version_5, version_6};
+static const char *const version_7[] = {
+    /* The revocation list of each key that was made last (crl.h). */
+    "CREATE TABLE crl ("
+    " issuer TEXT PRIMARY KEY," /* KEYID, lower hex */
+    " number INTEGER NOT NULL,"
+    " der BLOB) STRICT, WITHOUT ROWID",
+
+    "UPDATE meta SET value = '7' WHERE name = 'schema'",
+    NULL,
+};
+
+const char *const *const sql_schema[SQL_VERSION] = {version_1, version_2,
+    version_3, version_4, version_5, version_6, version_7};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -526,6 +537,11 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_AUDIT_SERIAL] = "SELECT seq, record FROM audit WHERE serial = $1"
 			 " AND event <> 'issue' ORDER BY seq LIMIT $2",
 
+    [SQL_CRL_LAST] = "SELECT number, der FROM crl WHERE issuer = $1",
+    [SQL_CRL_NUMBER] = "SELECT number FROM crl WHERE issuer = $1",
+    [SQL_CRL_PUT] = "INSERT INTO crl (issuer, number, der) VALUES ($1, $2, $3)"
+		    " ON CONFLICT (issuer) DO UPDATE SET number = $2, der = $3",
+
     /* One writes at a time: the last one of all will do. */
     [SQL_OUTBOX_LAST] = "SELECT seq FROM outbox WHERE $1 <> ''"
 			" ORDER BY seq DESC LIMIT 1",
@@ -685,6 +701,8 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_COPY_SECRET] = "SELECT id, hash, endpoint, device, created, expires,"
 			" used, revoked, request_key, certificate, made_by"
 			" FROM secret WHERE id > $1 ORDER BY id LIMIT $2",
+    [SQL_COPY_CRL] = "SELECT issuer, number, der FROM crl WHERE issuer > $1"
+		     " ORDER BY issuer LIMIT $2",
     [SQL_PUT_OUTBOX] = "INSERT INTO outbox (seq, device, kind, certificate,"
 		       " sha256, created, confirmed)"
 		       " VALUES ($1, $2, $3, $4, $5, $6, $7)",
@@ -710,6 +728,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ROWS_SHELF] = "SELECT count(*) FROM shelf",
     [SQL_ROWS_RETIRED] = "SELECT count(*) FROM retired",
     [SQL_ROWS_SECRET] = "SELECT count(*) FROM secret",
+    [SQL_ROWS_CRL] = "SELECT count(*) FROM crl",
     [SQL_NUMBERS_GO_ON] = "SELECT 1",
 };
 

@@ -9,7 +9,7 @@
 #define MICROCA_SQL_H
 
 /* What meta's "schema" must say; raised with every change of the schema. */
-#define SQL_VERSION 6
+#define SQL_VERSION 7
 
 enum sql {
 	SQL_VERSION_OF,
@@ -86,6 +86,9 @@ enum sql {
 	SQL_AUDIT_TIME,
 	SQL_AUDIT_ISSUE,
 	SQL_AUDIT_SERIAL,
+	SQL_CRL_LAST,
+	SQL_CRL_NUMBER,
+	SQL_CRL_PUT,
 	SQL_OUTBOX_LAST,
 	SQL_OUTBOX_INSERT,
 	SQL_OUTBOX_COUNT,
@@ -141,6 +144,7 @@ enum sql {
 	SQL_COPY_SHELF,
 	SQL_COPY_RETIRED,
 	SQL_COPY_SECRET,
+	SQL_COPY_CRL,
 	SQL_PUT_OUTBOX,
 	SQL_PUT_DELIVERY,
 	SQL_PUT_REPLACED,
@@ -156,6 +160,7 @@ enum sql {
 	SQL_ROWS_SHELF,
 	SQL_ROWS_RETIRED,
 	SQL_ROWS_SECRET,
+	SQL_ROWS_CRL,
 	SQL_NUMBERS_GO_ON,
 	SQL_COUNT /* how many */
 };

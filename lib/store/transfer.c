@@ -31,6 +31,7 @@ static const struct table {
     {"shelf", SQL_COPY_SHELF, SQL_SHELF_PUT, SQL_ROWS_SHELF, 7, 1, 0},
     {"retired", SQL_COPY_RETIRED, SQL_PUT_RETIRED, SQL_ROWS_RETIRED, 15, 1, 0},
     {"secret", SQL_COPY_SECRET, SQL_PUT_SECRET, SQL_ROWS_SECRET, 11, 1, 0},
+    {"crl", SQL_COPY_CRL, SQL_CRL_PUT, SQL_ROWS_CRL, 3, 1, 1},
     {"meta", SQL_COPY_META, SQL_META_PUT, SQL_ROWS_META, 2, 1, 1},
 };
 #define TABLES (sizeof(tables) / sizeof(tables[0]))
