@@ -15,13 +15,13 @@
 #include "lib/ca/retired_file.h"
 
 #define BUNDLE_SCHEMA "microca.audit/1"
-#define LANE 0 /* a bundle is of this one */
 
 struct bundle {
 	struct ca *ca;
 	struct heads *heads;
 	FILE *to;
-	int64_t last; /* the record it ends with */
+	struct trail_ends ends; /* the records that it ends with */
+	int64_t last;           /* that of the lane that is written */
 	bool certificates;
 	struct audit_mark mark; /* the next head … */
 	struct checkpoint cp;
@@ -129,14 +129,15 @@ head_next(struct bundle *b)
 	return heads_next(b->heads, &b->mark, &b->cp, &b->more, b->why);
 }
 
-/* What the file says beside the head stays here: "at", "result". */
+/* Each once, in its first lane.  What the file says beside the head stays here:
+ * "at", "result". */
 static int
 heads_write(struct bundle *b, int64_t seq)
 {
 	while (b->more && b->mark.seq <= seq) {
 		char *text;
 
-		if (b->cp.head != NULL && !b->mark.back) {
+		if (b->cp.head != NULL && !b->mark.back && !b->mark.again) {
 			text = checkpoint_write(b->cp.head, b->cp.signature);
 			(void)fprintf(b->to, "%s\n", text);
 			free(text);
@@ -212,13 +213,26 @@ each(const struct trail_row *row, void *arg)
 
 /* ---- the whole -------------------------------------------------------------------------- */
 
+/* With the heads, behind the records that they tell of. */
+static int
+lane_write(struct bundle *b, size_t i, struct fail *why)
+{
+	int64_t lane = b->ends.lane[i];
+
+	b->last = b->ends.end[i].seq;
+	if (heads_lane(b->heads, lane, why) != 0 || head_next(b) != 0 ||
+	    store_trail(b->ca->store, lane, 0, each, b, why) != 0 ||
+	    b->failed || heads_write(b, INT64_MAX) != 0)
+		return -1;
+	return 0;
+}
+
 static int
 body_write(struct bundle *b, struct fail *why)
 {
-	if (head_next(b) != 0 ||
-	    store_trail(b->ca->store, LANE, 0, each, b, why) != 0 ||
-	    b->failed || heads_write(b, INT64_MAX) != 0)
-		return -1;
+	for (size_t i = 0; i < b->ends.n; i++)
+		if (lane_write(b, i, why) != 0)
+			return -1;
 	line_end(b);
 	return 0;
 }
@@ -283,42 +297,21 @@ stream(struct bundle *b, struct output *out, struct fail *why)
 static int
 end_sign(struct bundle *b, bool no_head, struct fail *why)
 {
-	struct trail_end end;
 	struct checkpoint cp;
 	bool added;
 
-	if (no_head) {
-		if (store_trail_end(b->ca->store, LANE, &end, why) != 0)
-			return -1;
-		b->last = end.seq;
-		return 0;
-	}
+	if (no_head)
+		return store_trail_ends(b->ca->store, &b->ends, why);
 	if (heads_make(&cp, &added, b->ca, when_now(), why) != 0)
 		return -1;
-	b->last = 0;
-	for (size_t i = 0; i < cp.n; i++)
-		if (cp.lane[i].lane == LANE)
-			b->last = cp.lane[i].seq;
+	b->ends.n = cp.n;
+	for (size_t i = 0; i < cp.n; i++) {
+		b->ends.lane[i] = cp.lane[i].lane;
+		b->ends.end[i].seq = cp.lane[i].seq;
+	}
 	if (added)
 		heads_log(&cp);
 	checkpoint_free(&cp);
-	return 0;
-}
-
-/* Nobody takes a part for the whole. */
-static int
-others_tell(struct store *store, struct fail *why)
-{
-	int64_t lane[TRAIL_LANES];
-	size_t n;
-
-	if (store_trail_lanes(store, lane, &n, why) != 0)
-		return -1;
-	for (size_t i = 0; i < n; i++)
-		if (lane[i] != LANE)
-			fprintf(stderr,
-			    "lane %lld is not in it: a bundle is of lane %d\n",
-			    (long long)lane[i], LANE);
 	return 0;
 }
 
@@ -342,8 +335,6 @@ audit_export(struct tool *tool, int argc, char **argv, struct fail *why)
 		0 &&
 	    end_sign(&b, no_head, why) == 0)
 		rc = stream(&b, &out, why);
-	if (rc == 0)
-		rc = others_tell(b.ca->store, why);
 	if (rc == 0)
 		fprintf(stderr, "%lld records, %lld heads\n",
 		    (long long)b.records, (long long)b.told);

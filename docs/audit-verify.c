@@ -9,6 +9,9 @@
  * -k: heads that were kept elsewhere, one a line, as syslog or a connector has
  * them: records that they tell of have to be in the bundle.
  *
+ * A bundle has the lanes of the chain one after the other.  A head comes in the
+ * first lane that it tells of, and is kept for the others, as those of -k are.
+ *
  * The format is in docs/audit.md.  Status: 0 good, 1 broken (the first broken
  * record is named), 2 usage or a file that cannot be read.  One file, nothing
  * but libcrypto (OpenSSL 1.1.1 or later); read it before you believe it.
@@ -31,14 +34,21 @@
 #define HASH SHA256_DIGEST_LENGTH
 
 struct head {
-	long long seq, certificates; /* certificates: 0: it does not tell */
+	long long lane, seq;
+	long long certificates; /* 0: it does not tell */
+	int again;              /* it told of another lane before */
 	unsigned char hash[HASH];
 	char time[32]; /* RFC 3339: sorts as text */
 	char where[64];
 };
 struct gap {
-	long long from, to;
+	long long lane, from, to;
 	char time[32];
+};
+struct lane {
+	long long number, records, covered;
+	unsigned char hash[HASH]; /* the last record's */
+	int here;                 /* in the bundle; else heads tell of it */
 };
 
 static STACK_OF(X509) * certs;   /* of the bundle */
@@ -46,12 +56,16 @@ static STACK_OF(X509) * signers; /* those of them that signed */
 static X509_STORE *anchors;      /* -a, or NULL */
 static struct head *kept, *doubt;
 static struct gap *gaps;
-static size_t kept_n, kept_at, doubt_n, gap_n;
-static long long bundled, records, heads, issued, shown, line;
+static struct lane *lanes;
+static size_t kept_n, kept_at, doubt_n, gap_n, lane_n;
+static size_t at_lane; /* the lane that is read: lanes[at_lane], if begun */
+static int begun;
+static long long bundled, heads, issued, shown, line;
+static long long records, before; /* of this lane; of those before it */
 static unsigned char chain[HASH]; /* the last record's hash */
+static char last_time[32];        /* of the last head that is good */
 static const char *wants_issued;  /* the last record's certificate, by hash */
 static char issued_sha[2 * HASH + 1];
-static int other_lanes;   /* a head tells of such */
 static long long without; /* the first record without its certificate, or 0 */
 
 __attribute__((noreturn, format(printf, 2, 3))) static void
@@ -59,14 +73,17 @@ broken(long long seq, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (seq > 0)
+	if (seq > 0 && begun && lanes[at_lane].number != 0)
+		printf("broken: lane %lld, record %lld: ",
+		    lanes[at_lane].number, seq);
+	else if (seq > 0)
 		printf("broken: record %lld: ", seq);
 	else
 		printf("broken: line %lld: ", line);
 	va_start(ap, fmt);
 	vprintf(fmt, ap);
 	va_end(ap);
-	printf("\n%lld records before it are good\n", records);
+	printf("\n%lld records before it are good\n", before + records);
 	exit(1);
 }
 
@@ -468,33 +485,67 @@ signature_wrong(const char *payload, const char *jws, const char *time)
 	return wrong;
 }
 
-static void
-head_read(struct head *h, const char *json, const char *where)
+/* The lane of that number, made when there is none yet. */
+static size_t
+lane_of(long long number)
 {
-	char *payload = text_of(json, "head"), *jws, *hash, *time;
-	const char *lanes, *wrong;
+	size_t i = 0;
 
-	memset(h, 0, sizeof(*h));
-	snprintf(h->where, sizeof(h->where), "%s line %lld", where, line);
-	lanes = payload != NULL ? member(payload, "lanes") : NULL;
-	if (lanes == NULL || *lanes != '[')
-		broken(0, "%s: this is no head", h->where);
-	hash = text_of(lanes + 1, "hash");
-	time = text_of(payload, "time");
-	h->seq = number_of(lanes + 1, "seq", 0);
+	while (i < lane_n && lanes[i].number != number)
+		i++;
+	if (i == lane_n) {
+		lanes = more(lanes, lane_n + 1, sizeof(*lanes));
+		memset(&lanes[lane_n], 0, sizeof(*lanes));
+		lanes[lane_n++].number = number;
+	}
+	return i;
+}
+
+/* What the head says of the lane at `s`; behind it. */
+static const char *
+lane_read(struct head *h, const char *s, const char *payload)
+{
+	char *hash = text_of(s, "hash"), *time = text_of(payload, "time");
+
+	h->lane = number_of(s, "lane", -1);
+	h->seq = number_of(s, "seq", 0);
 	h->certificates = number_of(payload, "certificates", 0);
-	if (!unhex(h->hash, hash) || time == NULL ||
-	    number_of(lanes + 1, "lane", -1) != 0 || h->seq < 1)
+	if (!unhex(h->hash, hash) || time == NULL || h->lane < 0 || h->seq < 1)
 		broken(0, "%s: this is no head", h->where);
 	snprintf(h->time, sizeof(h->time), "%s", time);
-	jws = text_of(json, "signature");
-	if ((wrong = signature_wrong(payload, jws, h->time)) != NULL)
-		broken(h->seq, "%s: %s", h->where, wrong);
-	other_lanes |= strstr(lanes + 2, "{\"lane\":") != NULL;
-	free(payload);
-	free(jws);
+	(void)lane_of(h->lane);
 	free(hash);
 	free(time);
+	return blank(skip(s));
+}
+
+/* What it says of each lane, to `take`. */
+static void
+head_read(
+    const char *json, const char *where, void (*take)(const struct head *h))
+{
+	char *payload = text_of(json, "head"),
+	     *jws = text_of(json, "signature");
+	const char *s = payload != NULL ? member(payload, "lanes") : NULL;
+	const char *wrong;
+	struct head h = {0};
+
+	snprintf(h.where, sizeof(h.where), "%s line %lld", where, line);
+	if (s == NULL || *s != '[')
+		broken(0, "%s: this is no head", h.where);
+	do {
+		s = lane_read(&h, blank(s + 1), payload);
+		/* Of several lanes it tells the sum. */
+		if (h.again || *s == ',')
+			h.certificates = 0;
+		if (!h.again &&
+		    (wrong = signature_wrong(payload, jws, h.time)) != NULL)
+			broken(h.seq, "%s: %s", h.where, wrong);
+		take(&h);
+		h.again = 1;
+	} while (*s == ',');
+	free(payload);
+	free(jws);
 }
 
 static void
@@ -515,7 +566,10 @@ head_look(const struct head *h)
 	if (h->certificates > 0 && h->certificates != issued)
 		broken(h->seq, "%s: it tells of %lld certificates, not %lld",
 		    h->where, h->certificates, issued);
-	heads++;
+	heads += !h->again;
+	lanes[at_lane].covered = h->seq;
+	if (strcmp(last_time, h->time) < 0)
+		strcpy(last_time, h->time);
 }
 
 /* What a restored backup lacks is forgiven where a later record says so. */
@@ -527,13 +581,16 @@ doubts_settle(void)
 		size_t k = 0;
 
 		while (k < gap_n &&
-		       !(h->seq >= gaps[k].from && h->seq <= gaps[k].to &&
+		       !(h->lane == gaps[k].lane && h->seq >= gaps[k].from &&
+			   h->seq <= gaps[k].to &&
 			   strncmp(h->time, gaps[k].time, 19) <= 0))
 			k++;
 		if (k < gap_n)
 			continue;
-		if (h->seq > records)
-			broken(records + 1,
+		begun = 1;
+		at_lane = lane_of(h->lane);
+		if (h->seq > lanes[at_lane].records)
+			broken(lanes[at_lane].records + 1,
 			    "it is not there: %s, a head of %s, tells of %lld",
 			    h->where, h->time, h->seq);
 		broken(h->seq,
@@ -548,7 +605,16 @@ by_seq(const void *a, const void *b)
 {
 	const struct head *x = a, *y = b;
 
+	if (x->lane != y->lane)
+		return x->lane < y->lane ? -1 : 1;
 	return x->seq < y->seq ? -1 : x->seq > y->seq;
+}
+
+static void
+kept_add(const struct head *h)
+{
+	kept = more(kept, kept_n + 1, sizeof(*kept));
+	kept[kept_n++] = *h;
 }
 
 static void
@@ -563,13 +629,10 @@ kept_read(const char *path)
 	for (line = 1; getline(&buffer, &size, f) > 0; line++) {
 		if ((json = strchr(buffer, '{')) == NULL)
 			continue;
-		kept = more(kept, kept_n + 1, sizeof(*kept));
-		head_read(&kept[kept_n++], json, path);
+		head_read(json, path, kept_add);
 	}
 	free(buffer);
 	fclose(f);
-	if (kept_n > 0)
-		qsort(kept, kept_n, sizeof(*kept), by_seq);
 }
 
 /* ---- lines of the bundle ----------------------------------------------------------- */
@@ -615,8 +678,12 @@ gap_add(const char *record)
 	char *said = text_of(record, "text"), *time = text_of(record, "time");
 	struct gap g;
 
+	g.lane = 0;
 	if (said == NULL || time == NULL ||
-	    sscanf(said, "records %lld to %lld are lost", &g.from, &g.to) != 2)
+	    (sscanf(said, "records %lld to %lld of lane %lld are lost", &g.from,
+		 &g.to, &g.lane) != 3 &&
+		sscanf(said, "records %lld to %lld are lost", &g.from, &g.to) !=
+		    2))
 		broken(records, "it tells of no gap");
 	snprintf(g.time, sizeof(g.time), "%s", time);
 	gaps = more(gaps, gap_n + 1, sizeof(*gaps));
@@ -646,20 +713,61 @@ event_look(const char *record)
 	free(event);
 }
 
+/* What has to come before a record, or the end, of this lane or another. */
 static void
-record_look(const char *json, char *record)
+issued_due(void)
 {
-	long long seq = number_of(json, "seq", 0);
-	size_t len = strlen(record);
-	unsigned char *both, said[HASH];
-	char *hash = text_of(json, "hash");
-
 	if (wants_issued != NULL && shown > 0)
 		broken(records, "its certificate is not there");
 	if (wants_issued != NULL && without == 0)
 		without = records;
 	wants_issued = NULL;
-	if (number_of(json, "lane", -1) != 0 || seq != records + 1)
+}
+
+/* Heads that were kept and tell of more are looked at in the end. */
+static void
+lane_end(void)
+{
+	if (!begun)
+		return;
+	lanes[at_lane].records = records;
+	memcpy(lanes[at_lane].hash, chain, HASH);
+	before += records;
+	records = 0;
+	while (kept_at < kept_n && kept[kept_at].lane <= lanes[at_lane].number)
+		doubt_add(&kept[kept_at++]);
+}
+
+static void
+lane_begin(long long number)
+{
+	size_t i = lane_of(number);
+
+	if (number < 0 || (begun && number <= lanes[at_lane].number))
+		broken(0, "this lane has been told of");
+	lane_end();
+	begun = lanes[i].here = 1;
+	at_lane = i;
+	memset(chain, 0, HASH);
+	if (kept_n > kept_at)
+		qsort(kept + kept_at, kept_n - kept_at, sizeof(*kept), by_seq);
+	while (kept_at < kept_n && kept[kept_at].lane < number)
+		doubt_add(&kept[kept_at++]);
+}
+
+static void
+record_look(const char *json, char *record)
+{
+	long long seq = number_of(json, "seq", 0);
+	long long lane = number_of(json, "lane", -1);
+	size_t len = strlen(record);
+	unsigned char *both, said[HASH];
+	char *hash = text_of(json, "hash");
+
+	issued_due();
+	if (!begun || lane != lanes[at_lane].number)
+		lane_begin(lane);
+	if (seq != records + 1)
 		broken(records + 1, "it is not there");
 	if (!unhex(said, hash))
 		broken(seq, "it has no hash");
@@ -671,16 +779,29 @@ record_look(const char *json, char *record)
 		broken(seq, "it is not what was written");
 	records++;
 	event_look(record);
-	while (kept_at < kept_n && kept[kept_at].seq <= records)
+	while (kept_at < kept_n && kept[kept_at].lane == lane &&
+	       kept[kept_at].seq <= records)
 		head_look(&kept[kept_at++]);
 	free(both);
 	free(hash);
 }
 
+/* One of the bundle's. */
+static void
+head_take(const struct head *h)
+{
+	if (begun && h->lane == lanes[at_lane].number)
+		head_look(h);
+	else if (!begun || h->lane > lanes[at_lane].number)
+		kept_add(h);
+	else
+		broken(0, "this head comes behind a lane that it tells of");
+}
+
 static void
 end_look(const char *end)
 {
-	if (number_of(end, "records", -1) != records)
+	if (number_of(end, "records", -1) != before + records)
 		broken(records + 1,
 		    "it is not there: the last line tells of "
 		    "%lld records",
@@ -694,7 +815,7 @@ end_look(const char *end)
 
 /* True: it was the last one. */
 static int
-line_look(const char *json, struct head *last)
+line_look(const char *json)
 {
 	char *value;
 	const char *end = member(json, "end");
@@ -706,13 +827,8 @@ line_look(const char *json, struct head *last)
 	if ((value = text_of(json, "record")) != NULL) {
 		record_look(json, value);
 	} else if ((value = text_of(json, "head")) != NULL) {
-		struct head h;
-
-		head_read(&h, json, "the bundle's");
-		head_look(&h);
+		head_read(json, "the bundle's", head_take);
 		bundled++;
-		if (h.seq == records)
-			*last = h;
 	} else if ((value = text_of(json, "issued")) != NULL) {
 		issued_look(value);
 	} else if ((value = text_of(json, "certificate")) != NULL) {
@@ -726,7 +842,7 @@ line_look(const char *json, struct head *last)
 }
 
 static void
-bundle_look(FILE *f, struct head *last, int heads_only)
+bundle_look(FILE *f, int heads_only)
 {
 	char *buffer = NULL;
 	size_t size = 0;
@@ -739,7 +855,7 @@ bundle_look(FILE *f, struct head *last, int heads_only)
 		/* -k is read between: its signers are in the first lines. */
 		if (heads_only && member(buffer, "record") != NULL)
 			break;
-		ended = line_look(buffer, last);
+		ended = line_look(buffer);
 	}
 	if (!heads_only && !ended)
 		broken(records + 1, "it is not there: the bundle is cut off");
@@ -748,29 +864,46 @@ bundle_look(FILE *f, struct head *last, int heads_only)
 	free(buffer);
 }
 
+static int
+by_number(const void *a, const void *b)
+{
+	const struct lane *x = a, *y = b;
+
+	return x->number < y->number ? -1 : x->number > y->number;
+}
+
 static void
-report(const struct head *last)
+report(void)
 {
 	char digits[2 * HASH + 1];
 	unsigned char hash[HASH];
+	long long covered = 0;
 
+	if (lane_n > 1)
+		qsort(lanes, lane_n, sizeof(*lanes), by_number);
 	hex(digits, chain);
 	printf("%lld records are good, %lld of them certificates (%lld are "
 	       "here); the last one's hash is %s\n",
-	    records, issued, shown, digits);
+	    before, issued, shown, digits);
+	for (size_t i = 0; lane_n > 1 && i < lane_n; i++) {
+		if (!lanes[i].here)
+			continue;
+		hex(digits, lanes[i].hash);
+		printf("lane %lld: %lld records, the last one's hash is %s\n",
+		    lanes[i].number, lanes[i].records, digits);
+	}
 	for (size_t i = 0; i < gap_n; i++)
-		printf("a gap is recorded at %s: records %lld to %lld are "
-		       "lost\n",
-		    gaps[i].time, gaps[i].from, gaps[i].to);
+		printf("a gap is recorded at %s: records %lld to %lld of lane "
+		       "%lld are lost\n",
+		    gaps[i].time, gaps[i].from, gaps[i].to, gaps[i].lane);
+	for (size_t i = 0; i < lane_n; i++)
+		covered += lanes[i].covered;
 	if (heads == 0)
 		puts("no head covers them: this proves nothing");
 	else
 		printf("%lld heads are good; the last one, of %s, covers %lld "
 		       "records, %lld came later\n",
-		    heads, last->time, last->seq, records - last->seq);
-	if (other_lanes)
-		puts("heads tell of other lanes, too: their records are not in "
-		     "a bundle");
+		    heads, last_time, covered, before - covered);
 	for (int i = 0; anchors == NULL && i < sk_X509_num(signers); i++) {
 		if (X509_digest(sk_X509_value(signers, i), EVP_sha256(), hash,
 			NULL) != 1)
@@ -806,7 +939,6 @@ int
 main(int argc, char **argv)
 {
 	const char *path = NULL, *heads_path = NULL;
-	struct head last = {0};
 	FILE *f;
 	int c;
 
@@ -827,16 +959,17 @@ main(int argc, char **argv)
 	if (f == NULL || certs == NULL || signers == NULL)
 		usage("cannot read ", path != NULL ? path : "standard input");
 	if (heads_path != NULL) {
-		bundle_look(f, &last, 1);
+		bundle_look(f, 1);
 		kept_read(heads_path);
 		rewind(f);
 		sk_X509_pop_free(certs, X509_free);
 		certs = sk_X509_new_null();
 	}
-	bundle_look(f, &last, 0);
+	bundle_look(f, 0);
+	lane_end();
 	while (kept_at < kept_n)
 		doubt_add(&kept[kept_at++]);
 	doubts_settle();
-	report(&last);
+	report();
 	return 0;
 }

@@ -13,7 +13,8 @@
 #define DOUBTS 4096 /* heads of records that are not here, looked at later */
 
 struct span_of_records {
-	int64_t from, to, time; /* time: of the record that says so, Unix us */
+	int64_t lane, from, to;
+	int64_t time; /* of the record that says so, Unix us */
 };
 
 struct walk {
@@ -212,23 +213,29 @@ retired_off_look(const struct store_revoked *r, const char *issuer, void *arg)
 /* ---- gaps that are known ------------------------------------------------------- */
 
 char *
-audit_gap_text(int64_t from, int64_t to, int64_t head_time)
+audit_gap_text(int64_t lane, int64_t from, int64_t to, int64_t head_time)
 {
-	char when[WHEN_LEN];
+	char when[WHEN_LEN], of[40] = "";
 
+	if (lane != 0)
+		(void)snprintf(
+		    of, sizeof(of), " of lane %lld", (long long)lane);
 	when_write(when, head_time);
-	return str_fmt("records %lld to %lld are lost: a head of %s told of "
+	return str_fmt("records %lld to %lld%s are lost: a head of %s told of "
 		       "them",
-	    (long long)from, (long long)to, when);
+	    (long long)from, (long long)to, of, when);
 }
 
 bool
-audit_gap_read(int64_t *from, int64_t *to, const char *text)
+audit_gap_read(int64_t *lane, int64_t *from, int64_t *to, const char *text)
 {
-	long long a, b;
+	long long a, b, l = 0;
 
-	if (sscanf(text, "records %15lld to %15lld are lost", &a, &b) != 2)
+	if (sscanf(text, "records %15lld to %15lld of lane %15lld are lost", &a,
+		&b, &l) != 3 &&
+	    sscanf(text, "records %15lld to %15lld are lost", &a, &b) != 2)
 		return false;
+	*lane = l;
 	*from = a;
 	*to = b;
 	return true;
@@ -240,7 +247,8 @@ gap_look(struct walk *w, const struct trail_row *row, const struct json *j)
 	const char *text = json_str_of(j, "text");
 	struct span_of_records gap = {.time = row->time};
 
-	if (text == NULL || !audit_gap_read(&gap.from, &gap.to, text))
+	if (text == NULL ||
+	    !audit_gap_read(&gap.lane, &gap.from, &gap.to, text))
 		return broken(w, row->lane, row->seq, "it tells of no gap");
 	w->gap = mem_grow(w->gap, w->gaps + 1, sizeof(*w->gap));
 	w->gap[w->gaps++] = gap;
@@ -253,8 +261,9 @@ forgiven(const struct walk *w, const struct audit_mark *m)
 {
 	for (size_t i = 0; i < w->gaps; i++)
 		if (m->time <= w->gap[i].time / 1000000 &&
-		    (m->back ||
-			(m->seq >= w->gap[i].from && m->seq <= w->gap[i].to)))
+		    (m->back || (m->lane == w->gap[i].lane &&
+				    m->seq >= w->gap[i].from &&
+				    m->seq <= w->gap[i].to)))
 			return true;
 	return false;
 }

@@ -65,8 +65,9 @@ MUST_CHECK int audit_verify_all(struct audit_report *report,
     struct store *store, const struct audit_marks *marks, const char *folder,
     struct fail *why);
 
-/* The text of the "gap" record: numbers `from` to `to` were lost. */
-char *audit_gap_text(int64_t from, int64_t to, int64_t head_time);
-bool audit_gap_read(int64_t *from, int64_t *to, const char *text);
+/* The text of the "gap" record: numbers `from` to `to` of a lane were lost. */
+char *audit_gap_text(int64_t lane, int64_t from, int64_t to, int64_t head_time);
+bool audit_gap_read(
+    int64_t *lane, int64_t *from, int64_t *to, const char *text);
 
 #endif

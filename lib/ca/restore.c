@@ -239,7 +239,7 @@ gap_tell(const struct restoring *k, struct store *store, struct fail *why)
 
 	if (to < from)
 		return 0;
-	text = audit_gap_text(from, to, k->wish->now);
+	text = audit_gap_text(0, from, to, k->wish->now);
 	entry.text = text;
 	rc = store_audit(store, &entry, true, why);
 	free(text);

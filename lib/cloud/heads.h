@@ -69,6 +69,9 @@ MUST_CHECK int heads_open(struct heads **heads, const struct settings *settings,
     const char *const *more, size_t n, const STACK_OF(X509) * signers,
     struct fail *why);
 void heads_close(struct heads *heads);
+/* From the first on, what they tell of that lane alone: FAIL_CONFIG "file" where one
+ * is no file.  Without it: of each head's first lane. */
+MUST_CHECK int heads_lane(struct heads *heads, int64_t lane, struct fail *why);
 /* The next by `seq`; the mark says what is wrong with it.  `cp`, when not NULL,
  * is the head itself, checkpoint_free(); contents all zero when it cannot be
  * read. */

@@ -10,66 +10,78 @@
 #include "lib/cloud/heads.h"
 #include "lib/store/trail.h"
 
-/* Does the head tell of a record that is here? */
+/* Is the record that a head tells of here? */
 static int
-head_fits(bool *fits, const struct checkpoint *cp, struct store *store,
-    struct fail *why)
+head_fits(bool *fits, int64_t lane, int64_t seq, const uint8_t hash[SHA256_LEN],
+    struct store *store, struct fail *why)
 {
-	uint8_t hash[SHA256_LEN];
-	char hex[2 * SHA256_LEN + 1], *record;
+	uint8_t here[SHA256_LEN];
+	char *record;
 
-	*fits = false;
-	if (store_trail_find(store, &record, hash, 0, cp->lane[0].seq, why) !=
-	    0)
+	if (store_trail_find(store, &record, here, lane, seq, why) != 0)
 		return -1;
-	if (record != NULL) {
-		hex_write(hex, (struct span){hash, SHA256_LEN}, false);
-		*fits = strcmp(hex, cp->lane[0].hash) == 0;
-	}
+	*fits = record != NULL && memcmp(here, hash, SHA256_LEN) == 0;
 	free(record);
 	return 0;
 }
 
-/* Where the lost ones begin: behind all that is here, unless a head tells of
- * something else before; then behind the last head that fits. */
 static int
-lost_from(int64_t *from, const struct settings *settings, struct store *store,
-    int64_t end, struct fail *why)
+lane_fits(bool *fits, const struct checkpoint_lane *lane, struct store *store,
+    struct fail *why)
 {
-	struct heads *heads = NULL;
-	struct checkpoint cp = {0};
+	struct bytes hash = {0};
+	int rc = 0;
+
+	*fits = false;
+	if (hex_read(&hash, lane->hash) && hash.len == SHA256_LEN)
+		rc = head_fits(
+		    fits, lane->lane, lane->seq, hash.data, store, why);
+	bytes_free(&hash);
+	return rc;
+}
+
+/* Where the lost ones of a lane begin: behind all that is here, unless a head
+ * tells of something else before; then behind the last head that fits. */
+static int
+lost_from(int64_t *from, int64_t lane, struct heads *heads, struct store *store,
+    struct fail *why)
+{
 	struct audit_mark mark;
+	struct trail_end end;
 	int64_t good = 0, bad = INT64_MAX;
 	bool more = true, fits;
-	int rc = heads_open(&heads, settings, NULL, 0, NULL, why);
+	int rc = heads_lane(heads, lane, why);
 
 	while (rc == 0 && more) {
-		rc = heads_next(heads, &mark, &cp, &more, why);
-		if (rc == 0 && more && cp.n > 0 && !mark.back &&
-		    (rc = head_fits(&fits, &cp, store, why)) == 0) {
-			if (fits) {
-				good = mark.seq;
-				bad = INT64_MAX;
-			} else if (mark.seq < bad) {
-				bad = mark.seq;
-			}
+		rc = heads_next(heads, &mark, NULL, &more, why);
+		if (rc != 0 || !more || mark.seq == 0 || mark.lane != lane ||
+		    mark.back)
+			continue;
+		rc = head_fits(&fits, lane, mark.seq, mark.hash, store, why);
+		if (rc == 0 && fits) {
+			good = mark.seq;
+			bad = INT64_MAX;
+		} else if (rc == 0 && mark.seq < bad) {
+			bad = mark.seq;
 		}
-		checkpoint_free(&cp);
 	}
-	heads_close(heads);
-	*from = bad <= end ? good + 1 : end + 1;
+	if (rc == 0)
+		rc = store_trail_end(store, lane, &end, why);
+	if (rc == 0)
+		*from = bad <= end.seq ? good + 1 : end.seq + 1;
 	return rc;
 }
 
 static int
 record_gap(struct store *store, const char *requester,
-    const struct checkpoint *last, int64_t from, struct fail *why)
+    const struct checkpoint_lane *lane, int64_t from, int64_t time,
+    struct fail *why)
 {
-	char *text = audit_gap_text(from, last->lane[0].seq, last->time);
+	char *text = audit_gap_text(lane->lane, from, lane->seq, time);
 	struct audit entry = {.event = "gap",
 	    .requester = requester,
 	    .text = text,
-	    .count = last->lane[0].seq - from + 1};
+	    .count = lane->seq - from + 1};
 	int rc = store_audit(store, &entry, true, why);
 
 	free(text);
@@ -95,14 +107,41 @@ set_aside(const struct settings *settings, int64_t now, struct fail *why)
 	return rc;
 }
 
+/* Looked at before anything is recorded: a record here is one of a lane. */
+struct lost {
+	bool is[CHECKPOINT_LANES];
+	int64_t from[CHECKPOINT_LANES];
+	bool any;
+};
+
+static int
+lost_find(struct lost *lost, const struct checkpoint *last,
+    const struct settings *settings, struct store *store, struct fail *why)
+{
+	struct heads *heads = NULL;
+	int rc = heads_open(&heads, settings, NULL, 0, NULL, why);
+
+	for (size_t i = 0; i < last->n && rc == 0; i++) {
+		bool fits;
+
+		rc = lane_fits(&fits, &last->lane[i], store, why);
+		if (rc != 0 || fits)
+			continue;
+		lost->is[i] = lost->any = true;
+		rc = lost_from(
+		    &lost->from[i], last->lane[i].lane, heads, store, why);
+	}
+	heads_close(heads);
+	return rc;
+}
+
 int
 heads_gap(bool *gap, const struct settings *settings, struct store *store,
     const char *requester, int64_t now, struct fail *why)
 {
-	struct trail_end end;
 	struct checkpoint last;
-	int64_t from;
-	bool found, fits = true;
+	struct lost lost = {0};
+	bool found;
 	int rc;
 
 	*gap = false;
@@ -110,14 +149,14 @@ heads_gap(bool *gap, const struct settings *settings, struct store *store,
 		return -1;
 	if (!found)
 		return 0;
-	if ((rc = store_trail_end(store, 0, &end, why)) == 0 &&
-	    (rc = head_fits(&fits, &last, store, why)) == 0 && !fits &&
-	    (rc = lost_from(&from, settings, store, end.seq, why)) == 0) {
-		rc = record_gap(store, requester, &last, from, why);
-		if (rc == 0)
-			rc = set_aside(settings, now, why);
-		*gap = rc == 0;
-	}
+	rc = lost_find(&lost, &last, settings, store, why);
+	for (size_t i = 0; i < last.n && rc == 0; i++)
+		if (lost.is[i])
+			rc = record_gap(store, requester, &last.lane[i],
+			    lost.from[i], last.time, why);
+	if (rc == 0 && lost.any)
+		rc = set_aside(settings, now, why);
+	*gap = rc == 0 && lost.any;
 	checkpoint_free(&last);
 	return rc;
 }

@@ -321,19 +321,25 @@ source_begin(struct source *s, const struct heads *h, struct fail *why)
 	return source_next(s, h, why);
 }
 
-static int
-lane_begin(void *arg, int64_t lane, struct fail *why)
+int
+heads_lane(struct heads *h, int64_t lane, struct fail *why)
 {
-	struct heads *h = arg;
 	int rc = 0;
 
-	/* What can be read once will do for SQLite's only one. */
-	if (h->begun && lane == 0 && h->lane < 0)
-		return 0;
 	h->lane = lane;
 	for (size_t i = 0; i < h->n && rc == 0; i++)
 		rc = source_begin(&h->source[i], h, why);
 	return rc;
+}
+
+static int
+lane_begin(void *arg, int64_t lane, struct fail *why)
+{
+	struct heads *h = arg;
+
+	/* What can be read once will do for SQLite's only one. */
+	return h->begun && lane == 0 && h->lane < 0 ? 0
+	                                            : heads_lane(h, lane, why);
 }
 
 static void

@@ -36,13 +36,6 @@ like "one head covers them" "$(at 0 audit head 2>&1 >/dev/null
 	jq -r '.head' "$T/state/heads/local" | jq -c '[.lanes[].lane]')" \
 	'^\[0,(1,)?2\]'
 is "… and verifies" "$(at 0 audit verify >/dev/null 2>&1; echo $?)" 0
-like "a bundle is of lane 0, and says so" \
-	"$(at 0 audit export "$T/bundle" 2>&1)" '^lane 2 is not in it'
-cc -o "$T/audit-verify" "$SRCDIR/docs/audit-verify.c" -lcrypto ||
-	bail "no audit-verify"
-ok "… that lane is good" "$T/audit-verify" -a "$T/root.pem" "$T/bundle"
-like "… and nobody takes it for the whole" "$(
-	"$T/audit-verify" -a "$T/root.pem" "$T/bundle")" '^heads tell of other lanes'
 
 # ---- what one did, the others know ---------------------------------------------------
 ask "$T/simpleenroll-0.sock" simpleenroll maker-ra c1 again >/dev/null
