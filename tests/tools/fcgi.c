@@ -10,21 +10,16 @@
  * connection; 3 nothing for SECONDS (30).  MODE is one of the table's.
  */
 #include <err.h>
-#include <errno.h>
 #include <poll.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BEGIN = 1, ABORT = 2, END = 3, PARAMS = 4, STDIN = 5, STDOUT = 6 };
-enum { RESPONDER = 1, AUTHORIZER = 2, KEEP = 1 };
+#include "tests/tools/fastcgi.h"
 
 enum mode {
 	PLAIN,
@@ -54,75 +49,29 @@ static enum mode mode = PLAIN;
 static int sock = -1;
 static int patience = 30;
 
-static void
-put(const void *data, size_t len)
+/* What is behind each record with data. */
+static unsigned
+padding(void)
 {
-	const char *p = data;
-
-	while (len > 0) {
-		ssize_t n = write(sock, p, len);
-
-		if (n < 0)
-			return; /* the answer says why */
-		p += n;
-		len -= (size_t)n;
-	}
+	return mode == PADDING ? 255 : 0;
 }
 
 static void
-record(int type, int id, const void *data, size_t len)
+record(int type, const void *data, size_t len)
 {
-	bool pad = mode == PADDING && type != BEGIN && len > 0;
-	uint8_t head[8] = {1, (uint8_t)type, 0, (uint8_t)id,
-	    (uint8_t)(len >> 8), (uint8_t)len, pad ? 255 : 0, 0};
-	uint8_t all[8 + 65535 + 255] = {0};
-
-	memcpy(all, head, sizeof(head));
-	if (len > 0)
-		memcpy(all + 8, data, len);
-	put(all, 8 + len + head[6]);
+	fastcgi_record(sock, type, 1, data, len, len > 0 ? padding() : 0);
 }
 
 static void
 stream(int type, const char *data, size_t len)
 {
-	while (len > 0) {
-		size_t n = len < 32768 ? len : 32768;
-
-		record(type, 1, data, n);
-		data += n;
-		len -= n;
-	}
-}
-
-static void
-begin(int id, int role, bool keep)
-{
-	uint8_t body[8] = {0, (uint8_t)role, keep ? KEEP : 0};
-
-	record(BEGIN, id, body, sizeof(body));
-}
-
-static size_t
-length_put(uint8_t *p, size_t len)
-{
-	p[0] = (uint8_t)(0x80 | (len >> 24));
-	p[1] = (uint8_t)(len >> 16);
-	p[2] = (uint8_t)(len >> 8);
-	p[3] = (uint8_t)len;
-	return 4;
+	fastcgi_stream(sock, type, data, len, padding());
 }
 
 static void
 param(const char *name, size_t name_len, const char *value, size_t value_len)
 {
-	uint8_t head[8];
-
-	length_put(head, name_len);
-	length_put(head + 4, value_len);
-	stream(PARAMS, (const char *)head, sizeof(head));
-	stream(PARAMS, name, strlen(name));
-	stream(PARAMS, value, value_len);
+	fastcgi_param(sock, name, name_len, value, value_len, padding());
 }
 
 static void
@@ -146,7 +95,7 @@ params(char **env)
 		memset(big, 'x', sizeof(big));
 		param("HTTP_X_BIG", 10, big, sizeof(big));
 	}
-	record(PARAMS, 1, NULL, 0);
+	record(FASTCGI_PARAMS, NULL, 0);
 }
 
 static void
@@ -156,84 +105,66 @@ body(const char *data, size_t len)
 
 	if (mode == SLOW) {
 		for (size_t i = 0; i < len; i++) {
-			record(STDIN, 1, data + i, 1);
+			record(FASTCGI_STDIN, data + i, 1);
 			(void)poll(NULL, 0, 200);
 		}
 	} else if (mode == STALL || mode == ABORTED || mode == CLOSED) {
-		stream(STDIN, data, half);
+		stream(FASTCGI_STDIN, data, half);
 		if (mode == ABORTED)
-			record(ABORT, 1, NULL, 0);
+			record(FASTCGI_ABORT, NULL, 0);
 		if (mode == CLOSED)
 			(void)shutdown(sock, SHUT_WR);
 		return;
 	} else {
-		stream(STDIN, data, half);
+		stream(FASTCGI_STDIN, data, half);
 		if (mode == BEGIN_OTHER)
-			begin(2, RESPONDER, false);
-		stream(STDIN, data + half, len - half);
+			fastcgi_begin(sock, 2, FASTCGI_RESPONDER, false);
+		stream(FASTCGI_STDIN, data + half, len - half);
 	}
-	record(STDIN, 1, NULL, 0);
+	record(FASTCGI_STDIN, NULL, 0);
 }
 
 static void
 request(char **env, const char *data, size_t len, bool keep)
 {
-	static const uint8_t half[5] = {1, BEGIN, 0, 1, 0};
-	static const uint8_t strange[8] = {7, BEGIN, 0, 1, 0, 0, 0, 0};
+	static const uint8_t half[5] = {1, FASTCGI_BEGIN, 0, 1, 0};
+	static const uint8_t strange[8] = {7, FASTCGI_BEGIN, 0, 1, 0, 0, 0, 0};
 
 	if (mode == HALF_BEGIN) {
-		put(half, sizeof(half));
+		fastcgi_put(sock, half, sizeof(half));
 		return;
 	}
 	if (mode == VERSION)
-		put(strange, sizeof(strange));
+		fastcgi_put(sock, strange, sizeof(strange));
 	if (mode == GARBAGE)
-		put("GET / HTTP/1.1\r\nHost: here\r\n\r\n", 30);
+		fastcgi_put(sock, "GET / HTTP/1.1\r\nHost: here\r\n\r\n", 30);
 	if (mode == UNKNOWN)
-		record(99, 0, "what?", 5);
-	begin(1, mode == ROLE ? AUTHORIZER : RESPONDER, keep);
+		fastcgi_record(sock, 99, 0, "what?", 5, 0);
+	fastcgi_begin(sock, 1,
+	    mode == ROLE ? FASTCGI_AUTHORIZER : FASTCGI_RESPONDER, keep);
 	if (mode == BEGIN_TWICE)
-		begin(1, RESPONDER, keep);
+		fastcgi_begin(sock, 1, FASTCGI_RESPONDER, keep);
 	params(env);
 	body(data, len);
-}
-
-static bool
-take(void *p, size_t len)
-{
-	uint8_t *to = p;
-
-	while (len > 0) {
-		struct pollfd pfd = {.fd = sock, .events = POLLIN};
-		ssize_t n;
-
-		if (poll(&pfd, 1, patience * 1000) == 0)
-			exit(3);
-		n = read(sock, to, len);
-		if (n <= 0)
-			return false;
-		to += n;
-		len -= (size_t)n;
-	}
-	return true;
 }
 
 /* Up to END_REQUEST; false when the connection ends before it. */
 static bool
 answer(void)
 {
-	uint8_t head[8], data[65535 + 255];
+	static uint8_t data[FASTCGI_RECORD_MAX];
+	int type, id, rc;
+	size_t len;
 
-	while (take(head, sizeof(head))) {
-		size_t len = (size_t)(head[4] << 8 | head[5]);
-
-		if (!take(data, len + head[6]))
-			break;
-		if (head[1] == STDOUT)
+	while (
+	    (rc = fastcgi_take(sock, &type, &id, data, &len, patience)) == 1) {
+		if (type == FASTCGI_STDOUT)
 			(void)fwrite(data, 1, len, stdout);
-		if (head[1] == END && head[3] == 1)
+		if (type == FASTCGI_END && id == 1)
 			return true;
 	}
+	if (rc < 0)
+		exit(3);
 	return false;
 }
 
@@ -274,7 +205,6 @@ clock_ms(void)
 int
 main(int argc, char **argv)
 {
-	struct sockaddr_un to = {.sun_family = AF_UNIX};
 	int opt, times = 1, rc = 0;
 	bool timed = false;
 	double begin;
@@ -293,16 +223,15 @@ main(int argc, char **argv)
 		else
 			return 2;
 	}
-	if (optind >= argc || strlen(argv[optind]) >= sizeof(to.sun_path))
+	if (optind >= argc)
 		errx(2,
 		    "usage: fcgi-request [-t] [-k N] [-m MODE] [-w S] SOCKET "
 		    "NAME=value ...");
 	(void)signal(SIGPIPE, SIG_IGN);
 	data = slurp(&len);
-	(void)strcpy(to.sun_path, argv[optind]);
-	sock = socket(AF_UNIX, SOCK_STREAM, 0);
-	if (sock < 0 || connect(sock, (struct sockaddr *)&to, sizeof(to)) != 0)
-		err(2, "%s", to.sun_path);
+	sock = fastcgi_connect(argv[optind]);
+	if (sock < 0)
+		err(2, "%s", argv[optind]);
 	if (mode == GONE)
 		(void)shutdown(sock, SHUT_RD);
 	while (times-- > 0 && rc == 0) {
