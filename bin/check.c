@@ -145,6 +145,13 @@ time_test(struct check *c, struct fail *why)
 	return authority_usable(c->authority, when_now(), why);
 }
 
+static int
+above_test(struct check *c, struct fail *why)
+{
+	*why = c->issuers->above;
+	return why->kind == FAIL_NONE ? 0 : -1;
+}
+
 /* A generation's certificate and its key, ca.key or one of its own. */
 static int
 pair_ok(struct check *c, const struct issuer *issuer, struct fail *why)
@@ -241,6 +248,7 @@ static const struct {
     {"the token signs, the signature verifies", token_test, 0},
     {"the chain is complete", chain_test, 0},
     {"the issuing certificate is valid now", time_test, WANT_CHAIN},
+    {"lists of the CAs above are there", above_test, WANT_CHAIN},
     {"certificate and key belong together", pair_test, WANT_KEY | WANT_CHAIN},
     {"what is published is in step", published_test, WANT_CHAIN},
     {"the web server's certificate and key fit", server_test, 0},

@@ -133,6 +133,9 @@ renew_run(struct tool *tool, int argc, char **argv, struct fail *why)
 	    operands_ok(argc, 0, 4, why) != 0)
 		return -1;
 	if (begin(tool, &store, why) == 0) {
+		if (own_crls(tool->settings, &second) != 0)
+			complain("upstream.crls", &second);
+		second = (struct fail){0};
 		rc = each_own(tool, argc, argv, renew_one, store, why);
 		if (issuer_promote(tool, store, &second) != 0 && rc == 0) {
 			*why = second;

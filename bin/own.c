@@ -109,6 +109,7 @@ void
 own_close(struct own_run *run)
 {
 	own_link_close(run->link);
+	above_free(run->above);
 	free((void *)(uintptr_t)run->plan.folder);
 	free((void *)(uintptr_t)run->plan.hook);
 	X509_NAME_free(run->plan.subject);

@@ -31,6 +31,7 @@ struct own_run {
 	struct keep_source source;  /* certify NULL: by hand */
 	STACK_OF(X509) * anchors;   /* where its chain may end: plan.anchors */
 	STACK_OF(X509) * published; /* what the server's cacerts showed */
+	struct above *above;        /* lists of the CAs above; NULL: none */
 	struct own_link *link;
 	int64_t activate; /* an intermediate was staged: issues from then */
 	bool replace;     /* an intermediate that is worse is taken too */
@@ -67,6 +68,11 @@ MUST_CHECK int own_anchors_read(STACK_OF(X509) * *anchors,
 /* Learnt: keep them. */
 MUST_CHECK int own_anchors_write(const struct settings *settings,
     const STACK_OF(X509) * anchors, struct fail *why);
+
+/* ---- own_crls.c: whom the CAs above have revoked ---- */
+/* Fetch the lists of upstream.crls that have a URL, once an hour at most.  One
+ * that cannot be had, or that is not good, is a warning.  FAIL_BROKEN "folder". */
+MUST_CHECK int own_crls(const struct settings *settings, struct fail *why);
 
 /* ---- own_self.c: this CA ---- */
 void own_self(struct own_run *run);

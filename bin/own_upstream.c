@@ -5,6 +5,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/when.h"
+#include "lib/ca/upstream_crls.h"
 #include "lib/key/pkcs11uri.h"
 #include "lib/net/anchors.h"
 #include "lib/net/est.h"
@@ -188,6 +189,7 @@ server_set(struct own_run *run, struct own_link *link, struct fail *why)
 	    .url = own->url != NULL ? own->url : up->url,
 	    .label = own->label != NULL ? own->label : up->label,
 	    .implicit = up->implicit,
+	    .above = run->above,
 	    .timeout = (double)up->timeout,
 	    .pop_link = up->pop_link,
 	};
@@ -342,11 +344,14 @@ int
 own_upstream(struct own_run *run, struct fail *why)
 {
 	const struct upstream *up = &run->settings->upstream;
+	struct fail ignored;
 
 	run->source.certify = certify;
 	run->source.attributes = attributes;
 	if (run->own->name == OWN_CLIENT)
 		run->source.probe = probe;
+	/* What is missing is said by the programs that issue. */
+	run->above = upstream_crls_read(run->settings, when_now(), &ignored);
 	if (up->anchors == NULL && up->pin == NULL)
 		return 0;
 	if (own_anchors_read(&run->anchors, run->settings, why) != 0)

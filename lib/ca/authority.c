@@ -225,12 +225,30 @@ authority_free(struct authority *authority)
 	free(authority);
 }
 
+void
+authority_look_above(struct authority *authority, const struct above *above)
+{
+	struct fail why = {0};
+
+	authority->revoked = (struct fail){0};
+	if (above_check(above, authority->chain, &why) == 0)
+		return;
+	(void)fail(&authority->revoked, FAIL_BUSY, "issuer-revoked",
+	    "the issuing certificate, or one above it, is revoked");
+	(void)fail_cause(&authority->revoked, "%s", why.text);
+	(void)fail_retry(&authority->revoked, RETRY_SECONDS);
+}
+
 int
 authority_usable(
     const struct authority *authority, int64_t now, struct fail *why)
 {
 	char at[WHEN_LEN];
 
+	if (authority->revoked.kind != FAIL_NONE) {
+		*why = authority->revoked;
+		return -1;
+	}
 	/* RFC 5280, 6.1.3 (a) (2): nothing is issued outside the issuer's
 	 * validity. */
 	if (now < authority->not_before) {

@@ -8,6 +8,7 @@
 #define MICROCA_AUTHORITY_H
 
 #include "lib/ca/settings.h"
+#include "lib/wire/above.h"
 #include "lib/wire/cert.h"
 
 /* Immutable once made, so requests share it without a lock. */
@@ -24,6 +25,8 @@ struct authority {
 	                          constraints */
 	X509_EXTENSION *aki; /* for what we issue */
 	uint8_t (*spki_sha256)[SHA256_LEN]; /* of each key of the chain */
+	/* A CA above has revoked one of the chain; FAIL_NONE: none has. */
+	struct fail revoked;
 };
 
 /*
@@ -37,8 +40,13 @@ MUST_CHECK int authority_make(struct authority **authority,
 /* What must hold for each certificate of it by itself: the same words. */
 MUST_CHECK int authority_cert_ok(X509 *x509, struct fail *why);
 void authority_free(struct authority *authority);
-/* Valid at `now`?  FAIL_BUSY "issuer-time" after its end; "clock" before its
- * begin: a certificate from the future says that the clock is wrong. */
+/* Look for it on the lists of the CAs above (NULL: there are none); before it is
+ * shared. */
+void authority_look_above(
+    struct authority *authority, const struct above *above);
+/* Valid at `now`?  FAIL_BUSY "issuer-revoked"; "issuer-time" after its end;
+ * "clock" before its begin: a certificate from the future says that the clock is
+ * wrong. */
 MUST_CHECK int authority_usable(
     const struct authority *authority, int64_t now, struct fail *why);
 /*

@@ -144,6 +144,19 @@ records_open(struct ca_records **records, struct ca_records *old,
 
 /* ---- the whole ---------------------------------------------------------- */
 
+/* What the lists of the CAs above say, and which of them are missing. */
+static void
+say_above(const struct issuers *issuers)
+{
+	if (issuers->above.kind != FAIL_NONE)
+		log_fail("a list of the CAs above is passed over, or old",
+		    &issuers->above);
+	for (size_t i = 0; i < issuers->n; i++)
+		if (issuers->item[i]->authority->revoked.kind != FAIL_NONE)
+			log_fail("an issuing certificate issues no more",
+			    &issuers->item[i]->authority->revoked);
+}
+
 /* Not to have one is said to each request, and to health. */
 static void
 read_issuers(struct ca *ca)
@@ -158,6 +171,8 @@ read_issuers(struct ca *ca)
 	if (ca->issuers->trouble.kind != FAIL_NONE)
 		log_fail("an issuing certificate is passed over",
 		    &ca->issuers->trouble);
+	if ((ca->need & CA_KEY) != 0)
+		say_above(ca->issuers);
 	ca->signer = mem_new(ca->issuers->n * sizeof(*ca->signer));
 	for (size_t i = 0; i < ca->issuers->n; i++)
 		ca->signer[i].issuer = ca->issuers->item[i];

@@ -9,6 +9,7 @@
 
 #include "lib/base/file.h"
 #include "lib/base/when.h"
+#include "lib/ca/upstream_crls.h"
 
 #define FILE_MAX ((size_t)1024 * 1024)
 #define RETRY_SECONDS 300
@@ -229,6 +230,17 @@ peers_read(struct issuers *all, const char *folder)
 		all->trouble = peers->trouble;
 }
 
+static void
+look_above(struct issuers *all, const struct settings *settings)
+{
+	struct above *above =
+	    upstream_crls_read(settings, when_now(), &all->above);
+
+	for (size_t i = 0; i < all->n; i++)
+		authority_look_above(all->item[i]->authority, above);
+	above_free(above);
+}
+
 int
 issuers_read(
     struct issuers **issuers, const struct settings *settings, struct fail *why)
@@ -243,6 +255,7 @@ issuers_read(
 	if (all->n > 0) {
 		sort(all);
 		peers_read(all, settings->ca.peers);
+		look_above(all, settings);
 		*issuers = all;
 	} else {
 		if (all->trouble.kind != FAIL_NONE) {
@@ -279,7 +292,8 @@ static bool
 valid(const struct issuer *issuer, int64_t now)
 {
 	return now >= issuer->authority->not_before &&
-	       now < issuer->authority->not_after;
+	       now < issuer->authority->not_after &&
+	       issuer->authority->revoked.kind == FAIL_NONE;
 }
 
 const struct issuer *

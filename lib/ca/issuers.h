@@ -46,6 +46,7 @@ struct issuers {
 	struct issuers *peers; /* of ca.peers, perhaps empty; NULL: no such
 	                          folder is named */
 	struct fail trouble; /* a file that was passed over; FAIL_NONE: none */
+	struct fail above;   /* upstream_crls_read() */
 };
 
 enum issuer_state { ISSUER_PAST, ISSUER_ACTIVE, ISSUER_STAGED };
@@ -149,7 +150,7 @@ struct issuer_wish {
  *
  * Each refused with its own text: FAIL_CONFIG "issuer-cert", "profile";
  * FAIL_DENIED "issuer-key", "issuer-root", "issuer-shorter",
- * "issuer-constraints", "issuer-gap", "issuer-time"; FAIL_BUSY "clock"
+ * "issuer-constraints", "issuer-gap", "issuer-time", "issuer-revoked"; FAIL_BUSY "clock"
  * (not valid yet).  `present` may be NULL: there is none.
  */
 MUST_CHECK int issuers_check(const struct settings *settings,

@@ -4,6 +4,7 @@
 #include "lib/base/when.h"
 #include "lib/ca/issuers.h"
 #include "lib/ca/issuers_extra.h"
+#include "lib/ca/upstream_crls.h"
 #include "lib/key/pkcs11uri.h"
 
 /* What a new generation is measured by. */
@@ -204,6 +205,23 @@ against_present(const struct look *l)
 	return gap_ok(l, active);
 }
 
+/* Not even by force: the CA above has taken it back. */
+static int
+above_ok(const struct look *l)
+{
+	struct fail trouble = {0};
+	struct above *above = upstream_crls_read(l->settings, l->now, &trouble);
+
+	authority_look_above(l->authority, above);
+	above_free(above);
+	if (l->authority->revoked.kind == FAIL_NONE)
+		return 0;
+	*l->why = l->authority->revoked;
+	l->why->kind = FAIL_DENIED;
+	l->why->retry = 0;
+	return -1;
+}
+
 int
 issuers_check(const struct settings *settings, const struct issuers *present,
     const struct issuer_wish *wish, int64_t now, struct fail *why)
@@ -212,8 +230,8 @@ issuers_check(const struct settings *settings, const struct issuers *present,
 	int rc = -1;
 
 	if (authority_make(&l.authority, wish->chain, why) == 0 &&
-	    time_ok(&l) == 0 && key_ok(&l) == 0 && profiles_ok(&l) == 0 &&
-	    root_ok(&l) == 0 && begin_ok(&l) == 0)
+	    above_ok(&l) == 0 && time_ok(&l) == 0 && key_ok(&l) == 0 &&
+	    profiles_ok(&l) == 0 && root_ok(&l) == 0 && begin_ok(&l) == 0)
 		rc = against_present(&l);
 	authority_free(l.authority);
 	return rc;

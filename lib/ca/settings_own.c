@@ -41,6 +41,16 @@ pin_ok(const char *text)
 	return digits == 64;
 }
 
+/* RFC 5280, 4.2.1.13: a list is fetched over HTTP, for it is signed. */
+static bool
+crl_ok(const char *text)
+{
+	if (strncmp(text, "http://", 7) == 0)
+		return text[7] != '\0' && text[7] != '/' &&
+		       strpbrk(text, " #@") == NULL;
+	return text[0] != '\0' && strstr(text, "://") == NULL;
+}
+
 static bool
 uri_ok(const char *text)
 {
@@ -107,6 +117,13 @@ static const struct conf_key upstream_keys[] = {
 	.max = 7 * 86400,
 	.fallback = "\"4h\"",
 	.text = "the most between two tries that failed"},
+    {.name = "crls",
+	.type = CONF_STRINGS,
+	AT(crls),
+	.fallback = "()",
+	.text = "revocation lists of the CAs above us",
+	.ok = crl_ok,
+	.form = "a file, or \"http://HOST[:PORT]/PATH\""},
 };
 
 const struct conf_table upstream_table = {

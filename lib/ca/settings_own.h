@@ -21,6 +21,7 @@ struct upstream {
 	int64_t timeout;            /* s, for one exchange */
 	int pop_link;               /* 0 never, 1 if asked, 2 always */
 	int64_t ask_again;          /* s: the most between two tries */
+	struct conf_strings crls;   /* upstream_crls.h: files, resolved; URLs */
 };
 
 /* In the order in which they are looked after: the client pair speaks for the

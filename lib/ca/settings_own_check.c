@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/ca/endpoint.h"
+#include "lib/ca/upstream_crls.h"
 #include "lib/key/pkcs11uri.h"
 #include "lib/wire/san.h"
 
@@ -26,6 +27,9 @@ check_upstream(struct settings *s, struct fail *why)
 
 	path_resolve(&up->anchors, s->folder);
 	path_resolve(&up->password_file, s->folder);
+	for (size_t i = 0; i < up->crls.n; i++)
+		if (!upstream_crls_is_url(up->crls.text[i]))
+			path_resolve(&up->crls.text[i], s->folder);
 	if ((up->user != NULL) != (up->password_file != NULL))
 		return fail(why, FAIL_CONFIG, "config",
 		    "%s: upstream: user and password_file go together",

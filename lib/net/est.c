@@ -209,6 +209,7 @@ connect_prepare(struct est *est, bool anyone, struct fail *why)
 {
 	struct http_tls tls = {.anchors = est->server.anchors,
 	    .system = est->server.implicit,
+	    .above = est->server.above,
 	    .anyone = anyone,
 	    .judge = judge,
 	    .arg = est};

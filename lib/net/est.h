@@ -35,11 +35,12 @@ struct est_server {
 	const char *label; /* RFC 7030, 3.2.2; NULL: none */
 	/* RFC 7030, 3.6.1: the explicit trust anchors; NULL: none yet. */
 	STACK_OF(X509) * anchors;
-	bool implicit;  /* 3.6.2: the system's trust store as well */
-	bool lenient;   /* take PEM and DER where base64 belongs */
-	double timeout; /* s for one exchange, everything in it */
-	int pop_link;   /* enum pop_want */
-	bool exporter;  /* … to its tls-exporter (RFC 9266), any TLS version:
+	bool implicit;             /* 3.6.2: the system's trust store as well */
+	const struct above *above; /* lists of its CAs; NULL: none */
+	bool lenient;              /* take PEM and DER where base64 belongs */
+	double timeout;            /* s for one exchange, everything in it */
+	int pop_link;              /* enum pop_want */
+	bool exporter; /* … to its tls-exporter (RFC 9266), any TLS version:
 	                   else to its tls-unique, TLS 1.2 alone */
 };
 enum pop_want { POP_NEVER, POP_IF_ASKED, POP_ALWAYS };

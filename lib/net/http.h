@@ -3,8 +3,9 @@
  * libcurl: its only reader.
  *
  * TLS 1.2 at least, HTTP/1.1, https only (but for `plain`).  Nothing is sent
- * before the judge has approved the server's certificate, and its stapled OCSP
- * response, if one came (staple.h), does not say "revoked".  No redirects are
+ * before the judge has approved the server's certificate, and neither a list
+ * that we were given (above.h) nor its stapled OCSP response, if one came
+ * (staple.h), says "revoked".  No redirects are
  * followed, no cookies kept, no contents decoded, no credentials added.  No
  * proxy, no .netrc: of the environment only what OpenSSL's default store reads
  * is honoured (SSL_CERT_FILE, SSL_CERT_DIR), and only with `system`.  Sessions
@@ -16,6 +17,7 @@
 #include <openssl/x509.h>
 
 #include "lib/base/bytes.h"
+#include "lib/wire/above.h"
 
 /* How the server is judged, and what it is shown.  Borrowed while the struct
  * http lives. */
@@ -23,6 +25,7 @@ struct http_tls {
 	const STACK_OF(X509) * anchors; /* need not be self-signed */
 	bool system;                    /* the system's store as well */
 	bool anyone; /* no server is refused, and no judge asked */
+	const struct above *above; /* lists of its CAs; NULL: none */
 	/* After RFC 5280's path validation, before anything is sent: `chain` is
 	 * leaf first. */
 	int (*judge)(void *arg, STACK_OF(X509) * chain, struct fail *why);

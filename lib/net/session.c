@@ -8,6 +8,19 @@
 
 #define DEPTH_MAX 10
 
+/* RFC 5280, 6.3: of any certificate of the path. */
+static int
+not_revoked(struct session *session, const STACK_OF(X509) * chain)
+{
+	struct fail why = {0};
+
+	if (above_check(session->tls.above, chain, &why) == 0)
+		return 0;
+	return fail(&session->refused, FAIL_DENIED, "up-tls",
+	    "the server's certificate, or one above it, is revoked: %s",
+	    why.text);
+}
+
 static int
 verify(X509_STORE_CTX *ctx, void *arg)
 {
@@ -22,6 +35,10 @@ verify(X509_STORE_CTX *ctx, void *arg)
 		    "the server's certificate is not trusted: %s",
 		    X509_verify_cert_error_string(
 			X509_STORE_CTX_get_error(ctx)));
+		return 0;
+	}
+	if (not_revoked(session, X509_STORE_CTX_get0_chain(ctx)) != 0) {
+		X509_STORE_CTX_set_error(ctx, X509_V_ERR_CERT_REVOKED);
 		return 0;
 	}
 	if (session->tls.judge(

@@ -7,6 +7,7 @@
 #include "lib/base/log.h"
 #include "lib/base/when.h"
 #include "lib/ca/responder.h"
+#include "lib/ca/upstream_crls.h"
 #include "lib/cloud/guard.h"
 
 static struct seen *
@@ -22,6 +23,8 @@ files_of(const struct settings *s)
 	seen_add(w, str_dup(s->ca.peers));
 	seen_add(w, settings_chain_path(s));
 	seen_add(w, responders_folder(s));
+	for (size_t i = 0; i < s->upstream.crls.n; i++)
+		seen_add(w, upstream_crls_path(s, i));
 	seen_add(w, str_dup(s->inventory.anchors));
 	seen_add(w, str_dup(s->inventory.intermediates));
 	seen_add(w, str_dup(s->inventory.crl));

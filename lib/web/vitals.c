@@ -45,6 +45,9 @@ issuer_look(struct findings *f, const struct ca *ca, int64_t now)
 		findings_add(f, VITALS_DEGRADED, "issuer-file", "",
 		    "a file of issuing certificates is not usable: %s",
 		    ca->issuers->trouble.text);
+	if (ca->issuers->above.kind != FAIL_NONE)
+		findings_add(f, VITALS_DEGRADED, "upstream-crl", "", "%s",
+		    ca->issuers->above.text);
 	if (issuers_end(ca->issuers, now) - now < 30 * DAY)
 		findings_add(f, VITALS_DEGRADED, "issuer-ends", "",
 		    "the issuing certificate ends within 30 days");
