@@ -115,4 +115,31 @@ is "dropped" "$(admin cloud drop --text theirs f00001) $(open_rows)" \
 	"f00001: dropped 0"
 
 ok "the audit holds" admin audit verify
+
+# ---- a backup that is put back, and copied into an empty database -----------------
+standing() { admin cloud status --json | jq -r 'has("restored")'; }
+store_is() { sed -i "s,^\(.*disk_reserve = \"1M\";\).*,\1 store = \"$1\";," "$CONF"; }
+ok "a backup" admin backup "$T/it.tar"
+fill issue r 1 1
+is "told since" "$(upload) $(standing)" "0 false"
+store_is sqlite:again.db
+ok "restored into SQLite" admin restore --accept-loss "$T/it.tar"
+is "it is to be compared" "$(standing)" true
+psql -Xq -h "$STORE_HOST" -U microca -d postgres -c "CREATE DATABASE again" ||
+	bail "CREATE DATABASE"
+store_name=again
+like "copied into an empty one" "$(admin store copy "sqlite:$T/state/again.db" \
+	"$(pg_url pg again)" 2>&1)" 'counted and verified'
+store_is "$(pg_url pg again)"
+is "the copy is to be compared, too" "$(standing)" true
+is "a run takes nothing back" "$(upload) $(standing)" "0 true"
+like "reconcile lists what is lost" "$(admin cloud reconcile --json |
+	jq -r '.differences[] | .device + " " + .difference' | xargs)" \
+	'r00001 unknown'
+admin cloud reconcile --repair >"$T/out" 2>&1
+is "once seen to, it is compared" "$(standing)" false
+rm -f "$T/pump-5.key"
+enrol pump-5 /CN=pump-5
+is "it goes on there" "$(upload) $(says_of pump-5)" "0 enabled"
+ok "the audit holds there" admin audit verify
 done_testing
