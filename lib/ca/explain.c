@@ -138,13 +138,14 @@ repeated(struct line *l, struct fail *why)
 	const int64_t window = l->ca->settings->repeat_window;
 	struct bytes der = {0};
 	uint8_t key[SHA256_LEN];
+	const struct store_repeat asked = {
+	    l->csr->sha256, l->csr->key.sha256, key, l->now - window, l->now};
 	int rc = 0;
 
 	if (window == 0 || l->grant->anew || l->grant->secret != 0)
 		return 0;
 	ca_request_key(key, l->grant);
-	rc = store_repeat_find(l->ca->store, &der, l->csr->sha256, key,
-	    l->now - window, l->now, why);
+	rc = store_repeat_find(l->ca->store, &der, &asked, why);
 	l->e->repeat = der.len > 0;
 	bytes_free(&der);
 	return rc;

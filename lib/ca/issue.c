@@ -370,12 +370,13 @@ repeat_find(struct bytes *der, struct ca *ca, const struct grant *grant,
 {
 	int64_t now = when_now(), window = repeat_window(ca, grant, now);
 	uint8_t key[SHA256_LEN];
+	const struct store_repeat asked = {
+	    grant->csr->sha256, grant->csr->key.sha256, key, now - window, now};
 
 	if (window == 0 || grant->anew)
 		return 0;
 	ca_request_key(key, grant);
-	return store_repeat_find(
-	    ca->store, der, grant->csr->sha256, key, now - window, now, why);
+	return store_repeat_find(ca->store, der, &asked, why);
 }
 
 static int

@@ -26,21 +26,21 @@ owner_is(struct conn *c, enum sql id, const struct record *r)
 
 int
 judge_repeat(struct bytes *der, struct conn *c,
-    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
-    int64_t since, int64_t now, struct fail *why)
+    const struct store_repeat *asked, struct fail *why)
 {
 	const enum sql q = SQL_CERT_REPEAT;
 	struct span s;
 	bool row;
 
 	if (db_query(c, q, &row,
-		VALUES(value_number(hash_head(request_key)),
-		    value_octets(request_key, SHA256_LEN)),
+		VALUES(value_number(hash_head(asked->spki_sha256)),
+		    value_number(hash_head(asked->request_key)),
+		    value_octets(asked->request_key, SHA256_LEN)),
 		why) != 0)
 		return -1;
-	if (!row || !hash_is(c, q, 1, csr_sha256) ||
-	    db_number(c, q, 4) < since || db_number(c, q, 2) != STORE_GOOD ||
-	    db_number(c, q, 3) < now)
+	if (!row || !hash_is(c, q, 1, asked->csr_sha256) ||
+	    db_number(c, q, 4) < asked->since ||
+	    db_number(c, q, 2) != STORE_GOOD || db_number(c, q, 3) < asked->now)
 		return 0;
 	s = db_octets(c, q, 0);
 	bytes_add(der, s.data, s.len);

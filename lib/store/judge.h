@@ -12,11 +12,9 @@
 #include "lib/store/driver.h"
 #include "lib/store/store.h"
 
-/* The recorded answer to this very request, still good, issued at `since` or
- * later: appended to `der`. */
+/* store_repeat_find() in a transaction. */
 MUST_CHECK int judge_repeat(struct bytes *der, struct conn *c,
-    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
-    int64_t since, int64_t now, struct fail *why);
+    const struct store_repeat *asked, struct fail *why);
 
 /* What can be said of a request before there is a certificate. */
 MUST_CHECK int judge_wanted(struct conn *c, const struct record *r,

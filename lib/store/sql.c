@@ -264,8 +264,23 @@ static const char *const version_7[] = {
     NULL,
 };
 
+static const char *const version_8[] = {
+    /* A request that comes again has the key of its answer, and is found by
+     * it: no index of its own, which an issuance would write to at random.
+     * Those whose key the server makes have no key of theirs. */
+    "DROP INDEX certificate_request",
+    "DROP INDEX certificate_key",
+    "CREATE INDEX certificate_key"
+    " ON certificate (spki_head, compromised, request_head)",
+    "CREATE INDEX certificate_made ON certificate (request_head)"
+    " WHERE operation = 'serverkeygen'",
+
+    "UPDATE meta SET value = '8' WHERE name = 'schema'",
+    NULL,
+};
+
 const char *const *const sql_schema[SQL_VERSION] = {version_1, version_2,
-    version_3, version_4, version_5, version_6, version_7};
+    version_3, version_4, version_5, version_6, version_7, version_8};
 
 /* In the order that record.c reads and writes them. */
 #define COLUMNS                                                                \
@@ -342,15 +357,16 @@ const char *const sql_text[SQL_COUNT] = {
 		       " WHERE serial = $1 AND issuer = $2 LIMIT 1",
     /* The newest answer to this very request; older ones do not count. */
     [SQL_CERT_REPEAT] = "SELECT der, csr_sha256, status, not_after, issued"
-			" FROM certificate"
-			" WHERE request_head = $1 AND request_key = $2"
-			" ORDER BY id DESC LIMIT 1",
+			" FROM certificate WHERE spki_head = $1"
+			" AND compromised IN (0, 1) AND request_head = $2"
+			" AND request_key = $3 ORDER BY id DESC LIMIT 1",
     [SQL_CERT_KEY] = "SELECT owner, subject_hash, compromised"
 		     " FROM certificate"
 		     " WHERE spki_head = $1 AND spki_sha256 = $2"
 		     " ORDER BY compromised DESC LIMIT 1",
     [SQL_CERT_ANSWER] = "SELECT " COLUMNS " FROM certificate"
-			" WHERE request_head = $1 AND request_key = $2"
+			" WHERE operation = 'serverkeygen'"
+			" AND request_head = $1 AND request_key = $2"
 			" ORDER BY id DESC LIMIT 1",
     [SQL_CERT_NAME] = "SELECT owner, sha256 FROM certificate"
 		      " WHERE subject_head = $1 AND status IN (0, 2)"

@@ -9,7 +9,7 @@
 #define MICROCA_SQL_H
 
 /* What meta's "schema" must say; raised with every change of the schema. */
-#define SQL_VERSION 7
+#define SQL_VERSION 8
 
 enum sql {
 	SQL_VERSION_OF,

@@ -229,13 +229,14 @@ issue_rows(struct conn *c, struct issuance *i, const struct store_rules *rules,
 	const struct record *r = i->r;
 	const struct audit *entry = i->entry;
 	struct bytes *again = &i->again;
+	const struct store_repeat asked = {r->csr_sha256, r->spki_sha256,
+	    r->request_key, rules->now - rules->repeat_window, rules->now};
 	int64_t id, approved, now_us = when_now_us();
 	char *text = NULL;
 	int rc = -1;
 
 	if (rules->repeat_window > 0 &&
-	    judge_repeat(again, c, r->csr_sha256, r->request_key,
-		rules->now - rules->repeat_window, rules->now, why) != 0)
+	    judge_repeat(again, c, &asked, why) != 0)
 		return -1;
 	if (again->len > 0)
 		return 0;
@@ -328,8 +329,7 @@ store_explain(struct store *store, struct verdicts *v, const struct record *r,
 
 int
 store_repeat_find(struct store *store, struct bytes *der,
-    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
-    int64_t since, int64_t now, struct fail *why)
+    const struct store_repeat *asked, struct fail *why)
 {
 	struct bytes again = {0};
 	struct conn *c;
@@ -337,7 +337,7 @@ store_repeat_find(struct store *store, struct bytes *der,
 
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = judge_repeat(&again, c, csr_sha256, request_key, since, now, why);
+	rc = judge_repeat(&again, c, asked, why);
 	db_rollback(c);
 	if (rc == 0 && again.len > 0 && (rc = db_sync(store->db, why)) == 0)
 		bytes_add(der, again.data, again.len);

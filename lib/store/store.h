@@ -90,8 +90,8 @@ struct store_rules {
 	int64_t repeat_window; /* s; 0: no repeats (answers are made anew) */
 	int64_t clock_slack;   /* s: newest issued may be this far ahead */
 	int max_live;          /* certificates of the subject; 0: no limit */
-	/* s: an answer to the same request that is not older is revoked as
-	 * superseded in the same transaction; 0: none */
+	/* s: serverkeygen's answer to the same request that is not older is
+	 * revoked as superseded in the same transaction; 0: none */
 	int64_t supersede;
 	const uint8_t *superseded; /* its SHA-256; set by store_issue() */
 	bool key_reuse;        /* may the owner's own earlier key come again? */
@@ -131,10 +131,16 @@ MUST_CHECK int store_issue(struct store *store, struct bytes *repeat,
  * is known before there is a certificate. */
 MUST_CHECK int store_explain(struct store *store, struct verdicts *v,
     const struct record *r, const struct store_rules *rules, struct fail *why);
-/* The repeat alone, before anything is signed: synced when there is one. */
+/* A request whose answer may be on record: by the CSR, the key in it and the
+ * request key, still good at `now`, issued at `since` or later. */
+struct store_repeat {
+	const uint8_t *csr_sha256, *spki_sha256, *request_key;
+	int64_t since, now;
+};
+/* That answer alone, before anything is signed: appended to `der`, and synced,
+ * when there is one.  Never one of an answer that is made anew. */
 MUST_CHECK int store_repeat_find(struct store *store, struct bytes *der,
-    const uint8_t csr_sha256[SHA256_LEN], const uint8_t request_key[SHA256_LEN],
-    int64_t since, int64_t now, struct fail *why);
+    const struct store_repeat *asked, struct fail *why);
 
 /* By the certificate's own SHA-256: `found` false and 0 when there is none.
  * What these two give may not be synced yet; it is once somebody has it. */

@@ -185,6 +185,8 @@ what_is_taken_back_is_told_too(void **state)
 	for (unsigned n = 11; n <= 12; n++) {
 		record_make(&r, n, "maker", "b", n == 11 ? "kb1" : "kb2");
 		digest(r.request_key, "request", "b");
+		free(r.operation);
+		r.operation = str_dup("serverkeygen");
 		r.device = str_dup("b");
 		assert_int_equal(
 		    record_issue(store, &repeat, &r, &rules, &why), 0);

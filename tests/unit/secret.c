@@ -148,6 +148,8 @@ issue_anew_by(struct store *store, int64_t secret, unsigned n, const char *csr)
 
 	record_make(&r, n, "secret:device/x", "pump-1", key);
 	digest(r.request_key, "request", csr);
+	free(r.operation);
+	r.operation = str_dup("serverkeygen");
 	rules.secret = secret;
 	rules.repeat_window = 0;
 	rules.supersede = rules.now;

@@ -96,7 +96,7 @@ other_schema_is_refused_naming_both_versions(void **state)
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");
 	assert_non_null(strstr(why.text, "99"));
-	assert_non_null(strstr(why.text, "needs 6"));
+	assert_non_null(strstr(why.text, "needs 8"));
 	(void)number_of("DROP TABLE meta");
 	open_refused(url, false, FAIL_CONFIG, "db-schema");
 }
@@ -263,8 +263,19 @@ row_comes_back_as_it_was_written(void **state)
 }
 
 static void
+is_no_repeat(struct store *store, struct store_repeat asked)
+{
+	struct bytes again = {0};
+	struct fail why = {0};
+
+	assert_int_equal(store_repeat_find(store, &again, &asked, &why), 0);
+	assert_int_equal(again.len, 0);
+}
+
+static void
 same_request_gets_the_same_certificate(void **state)
 {
+	struct store_repeat asked;
 	struct store *store = store_made();
 	struct store_rules rules = rules_at(T0 + 3600);
 	struct audit entry = {.event = "revoke"};
@@ -283,25 +294,24 @@ same_request_gets_the_same_certificate(void **state)
 	assert_true(span_equal(span_of(&again), span_of(&r.der)));
 	bytes_free(&again);
 	assert_int_equal(chain_rows(store), 1);
-	assert_int_equal(store_repeat_find(store, &again, r.csr_sha256,
-			     r.request_key, T0, T0 + 3600, &why),
-	    0);
+	asked = (struct store_repeat){
+	    r.csr_sha256, r.spki_sha256, r.request_key, T0, T0 + 3600};
+	assert_int_equal(store_repeat_find(store, &again, &asked, &why), 0);
 	assert_true(span_equal(span_of(&again), span_of(&r.der)));
 	bytes_free(&again);
 
-	/* Another CSR, later, when expired: none of that is a repeat. */
-	assert_int_equal(store_repeat_find(store, &again, r.spki_sha256,
-			     r.request_key, T0, T0, &why),
-	    0);
-	assert_int_equal(again.len, 0);
-	assert_int_equal(store_repeat_find(store, &again, r.csr_sha256,
-			     r.request_key, T0 + 1, T0 + 3601, &why),
-	    0);
-	assert_int_equal(again.len, 0);
-	assert_int_equal(store_repeat_find(store, &again, r.csr_sha256,
-			     r.request_key, T0, r.not_after + 1, &why),
-	    0);
-	assert_int_equal(again.len, 0);
+	/* Another CSR or key, later, when expired: none of that is a repeat. */
+	asked.csr_sha256 = r.spki_sha256;
+	is_no_repeat(store, asked);
+	asked.csr_sha256 = r.csr_sha256;
+	asked.spki_sha256 = r.subject_hash;
+	is_no_repeat(store, asked);
+	asked.spki_sha256 = r.spki_sha256;
+	asked.since++;
+	is_no_repeat(store, asked);
+	asked.since--;
+	asked.now = r.not_after + 1;
+	is_no_repeat(store, asked);
 	rules.now++;
 	refused(store, &other, &rules, FAIL_MALFORMED, "key-reuse");
 	rules.now--;
@@ -314,6 +324,41 @@ same_request_gets_the_same_certificate(void **state)
 	refused(store, &other, &rules, FAIL_MALFORMED, "key-reuse");
 	record_free(&r);
 	record_free(&other);
+	store_free(store);
+}
+
+static void
+newest_answer_alone_counts(void **state)
+{
+	struct store *store = store_made();
+	struct store_rules rules = rules_at(T0 + 7200);
+	struct audit entry = {.event = "revoke"};
+	struct store_repeat asked;
+	struct bytes again = {0};
+	struct record r, later;
+	struct fail why = {0};
+	bool changed;
+
+	(void)state;
+	rules.key_reuse = true;
+	record_make(&r, 1, "a", "a", "k1");
+	issued(store, &r);
+	record_make(&later, 2, "a", "a", "k1");
+	memcpy(later.request_key, r.request_key, SHA256_LEN);
+	later.issued = rules.now;
+	assert_int_equal(record_issue(store, &again, &later, &rules, &why), 0);
+	assert_int_equal(again.len, 0);
+	asked = (struct store_repeat){
+	    r.csr_sha256, r.spki_sha256, r.request_key, T0, rules.now};
+	assert_int_equal(store_repeat_find(store, &again, &asked, &why), 0);
+	assert_true(span_equal(span_of(&again), span_of(&later.der)));
+	bytes_free(&again);
+	assert_int_equal(store_revoke(store, &changed, later.serial,
+			     REASON_KEY_COMPROMISE, T0, &entry, &why),
+	    0);
+	is_no_repeat(store, asked);
+	record_free(&r);
+	record_free(&later);
 	store_free(store);
 }
 
@@ -1113,8 +1158,10 @@ failed_sync_breaks_the_store_until_it_has_reopened(void **state)
 	assert_string_equal(why.reason, "db-sync");
 	assert_int_equal(store_find(store, &got, &found, r.sha256, &why), -1);
 	assert_int_equal(store_audit(store, &entry, false, &why), -1);
-	assert_int_equal(store_repeat_find(store, &repeat, r.csr_sha256,
-			     r.request_key, T0, T0, &why),
+	assert_int_equal(store_repeat_find(store, &repeat,
+			     &(struct store_repeat){r.csr_sha256, r.spki_sha256,
+				 r.request_key, T0, T0},
+			     &why),
 	    -1);
 	/* Reopening fails as long as the disk does. */
 	(void)usleep(1100000);
@@ -1324,6 +1371,7 @@ main(void)
 	    ON_DISK(nothing_frequent_is_looked_up_without_an_index),
 	    ON_DISK(row_comes_back_as_it_was_written),
 	    ON_DISK(same_request_gets_the_same_certificate),
+	    ON_DISK(newest_answer_alone_counts),
 	    ON_DISK(keys_and_names_belong_to_somebody),
 	    ON_DISK(clock_set_back_stops_issuing),
 	    ON_DISK(serial_is_used_once_by_an_issuer),

@@ -281,7 +281,7 @@ newer_database_is_refused(void **state)
 	assert_int_equal(why.kind, FAIL_CONFIG);
 	assert_string_equal(why.reason, "db-schema");
 	assert_non_null(strstr(why.text,
-	    "has schema version 99, this program needs 7: a newer microca has "
+	    "has schema version 99, this program needs 8: a newer microca has "
 	    "used it"));
 	(void)number_of("UPDATE meta SET value = '2x' RETURNING 1");
 	assert_int_equal(store_open(&store, url, true, 2, 0, &why), -1);
