@@ -1,12 +1,16 @@
 /*
  * decades - what the store costs when there is ten times as much in it.
  *
- *	decades FOLDER ROWS ROWS...
+ *	decades [--keep] FOLDER ROWS ROWS...
  *
- * A database in FOLDER grows to each number of certificates in turn (no cloud
- * waits, 1,000 are revoked); then each path is measured there and, in turns,
- * in one of 10,000 that stays as it is, so that whatever else the machine does
- * hits both alike.  Removed afterwards.
+ * For each number a database of so many certificates is made in FOLDER (no
+ * cloud waits, 1,000 are revoked); then each path is measured there and, in
+ * turns, in one of 10,000, so that whatever else the machine does hits both
+ * alike.  Removed afterwards, or with --keep there for the next time.
+ *
+ * Beside the CPU stand the pages that the path's connection read from the file
+ * or the WAL, as its cache lacked them, and those that it wrote: they are the
+ * same on every machine.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,6 +23,7 @@
 #include "lib/store/backup.h"
 #include "lib/store/browse.h"
 #include "lib/store/internal.h"
+#include "lib/store/sqlite.h"
 
 #define SMALL 10000U
 #define REVOKED 1000U
@@ -211,7 +216,19 @@ cpu_now(void)
 
 struct cost {
 	double cpu[ROUNDS], wall[ROUNDS]; /* us, each */
+	double read, written;             /* pages, of all rounds */
 };
+
+/* Of the writer, which does all of this: nobody else is here. */
+static unsigned
+pages(struct side *s, int what)
+{
+	struct sqlite_db *db = (struct sqlite_db *)s->store->db;
+	int now = 0, most;
+
+	(void)sqlite3_db_status(db->writer.handle, what, &now, &most, 1);
+	return (unsigned)now;
+}
 
 static void
 round_begin(struct side *s)
@@ -253,11 +270,15 @@ cost_add(
 	round_begin(s);
 	if (p->run == renew)
 		made_renew(s);
+	(void)pages(s, SQLITE_DBSTATUS_CACHE_MISS);
+	(void)pages(s, SQLITE_DBSTATUS_CACHE_WRITE);
 	cpu = cpu_now();
 	wall = when_clock();
 	p->run(s);
 	cost->cpu[round] = (cpu_now() - cpu) * 1e6 / p->times;
 	cost->wall[round] = (when_clock() - wall) * 1e6 / p->times;
+	cost->read += pages(s, SQLITE_DBSTATUS_CACHE_MISS);
+	cost->written += pages(s, SQLITE_DBSTATUS_CACHE_WRITE);
 	round_end(s);
 }
 
@@ -279,16 +300,20 @@ median(double *v)
 static void
 compare(const struct path *p, struct side *small, struct side *big)
 {
-	struct cost a, b;
+	const double times = (double)ROUNDS * p->times;
+	struct cost a = {0}, b = {0};
 
 	for (unsigned i = 0; i < ROUNDS; i++) {
 		cost_add(&a, i, p, small);
 		cost_add(&b, i, p, big);
 	}
 	(void)printf("  %-26s CPU %9.1f us, %9.1f us with %u: %5.3f; in all "
-		     "%9.1f, %9.1f\n",
+		     "%9.1f, %9.1f; pages read %.2f, %.2f; written %.2f, "
+		     "%.2f\n",
 	    p->name, median(b.cpu), median(a.cpu), SMALL,
-	    median(b.cpu) / median(a.cpu), median(b.wall), median(a.wall));
+	    median(b.cpu) / median(a.cpu), median(b.wall), median(a.wall),
+	    b.read / times, a.read / times, b.written / times,
+	    a.written / times);
 	(void)fflush(stdout);
 }
 
@@ -326,12 +351,12 @@ side_make(struct side *s, const char *folder, const char *name)
 }
 
 static void
-side_free(struct side *s)
+side_free(struct side *s, bool keep)
 {
 	static const char *const tail[] = {"", "-wal", "-shm"};
 
 	store_free(s->store);
-	for (size_t i = 0; i < 3; i++) {
+	for (size_t i = 0; !keep && i < 3; i++) {
 		char *name = str_fmt("%s%s", s->path, tail[i]);
 
 		(void)unlink(name);
@@ -342,43 +367,59 @@ side_free(struct side *s)
 	free(s->old);
 }
 
+/* As it was left by the last time, or new. */
 static void
-decade(const char *folder, struct side *small, unsigned rows)
+side_have(struct side *s, unsigned rows)
 {
-	struct side big;
+	if (access(s->path, F_OK) != 0) {
+		side_grow(s, rows);
+		return;
+	}
+	s->rows = rows;
+	side_open(s);
+}
+
+static void
+decade(const char *folder, unsigned rows, bool keep)
+{
+	char *name = str_fmt("filled-%u.db", rows);
 	double begun = when_clock();
+	struct side small, big;
 	int64_t octets;
 
-	side_make(&big, folder, "big.db");
-	side_grow(&big, rows);
+	side_make(&small, folder, "small.db");
+	side_grow(&small, SMALL);
+	side_make(&big, folder, name);
+	side_have(&big, rows);
 	must(store_size(big.store, &octets, &why), "size");
 	(void)printf("%u certificates: %lld octets each with audit and "
-		     "outbox; filled in %.0f s\n",
+		     "outbox; there in %.0f s\n",
 	    rows, (long long)(octets / rows), when_clock() - begun);
 	(void)fflush(stdout);
 	for (size_t i = 0; i < PATHS; i++)
-		compare(&paths[i], small, &big);
+		compare(&paths[i], &small, &big);
 	begun = cpu_now();
 	backup(&big);
 	(void)printf("  backup's copy: CPU %.2f us a certificate\n",
 	    (cpu_now() - begun) * 1e6 / rows);
 	(void)fflush(stdout);
-	side_free(&big);
+	side_free(&big, keep);
+	side_free(&small, false);
+	free(name);
 }
 
 int
 main(int argc, char **argv)
 {
-	struct side small;
+	bool keep = argc > 1 && strcmp(argv[1], "--keep") == 0;
 
+	argc -= keep;
+	argv += keep;
 	if (argc < 3) {
-		(void)fputs("usage: decades FOLDER ROWS...\n", stderr);
+		(void)fputs("usage: decades [--keep] FOLDER ROWS...\n", stderr);
 		return 2;
 	}
-	side_make(&small, argv[1], "small.db");
-	side_grow(&small, SMALL);
 	for (int i = 2; i < argc; i++)
-		decade(argv[1], &small, (unsigned)atoi(argv[i]));
-	side_free(&small);
+		decade(argv[1], (unsigned)atoi(argv[i]), keep);
 	return 0;
 }
