@@ -446,13 +446,17 @@ check_run(struct tool *tool, int argc, char **argv, struct fail *why)
 
 	if (options_read(options, sizeof(options) / sizeof(options[0]), &argc,
 		&argv, why) != 0 ||
-	    operands_ok(argc, 0, 0, why) != 0 || tool_settings(tool, why) != 0)
+	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
 	if ((wish.cert == NULL) != (wish.key == NULL) ||
-	    (wish.url == NULL &&
-		(wish.json || wish.cert != NULL || wish.anchors != NULL)))
+	    (wish.url == NULL && (wish.json || wish.anchors != NULL)))
 		return fail(why, FAIL_CONFIG, "usage",
-		    "--cert and --key go together, and with --url alone");
+		    "--cert and --key go together, --json and --anchors with "
+		    "--url");
+	if (wish.url == NULL && wish.cert != NULL)
+		return check_pair(&wish, why);
+	if (tool_settings(tool, why) != 0)
+		return -1;
 	if (wish.url != NULL)
 		return check_url(tool, &wish, why);
 	c.settings = tool->settings;

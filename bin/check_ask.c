@@ -164,25 +164,26 @@ stranger_make(struct look *l, struct fail *why)
 
 /* Read by whoever started us. */
 int
-given_read(struct look *l, struct fail *why)
+given_read(
+    struct shown_pair *given, const struct url_wish *wish, struct fail *why)
 {
 	STACK_OF(X509) *certs = NULL;
 	struct bytes pem = {0};
 	BIO *bio = NULL;
 	int rc = -1;
 
-	if (l->wish->cert == NULL)
+	if (wish->cert == NULL)
 		return 0;
-	if (cert_file_read(&certs, l->wish->cert, why) == 0 &&
-	    tool_input(&pem, l->wish->key, why) == 0 &&
+	if (cert_file_read(&certs, wish->cert, why) == 0 &&
+	    tool_input(&pem, wish->key, why) == 0 &&
 	    (bio = BIO_new_mem_buf(pem.data, (int)pem.len)) != NULL) {
-		l->given.cert = sk_X509_shift(certs);
-		l->given.key =
+		given->cert = sk_X509_shift(certs);
+		given->key =
 		    PEM_read_bio_PrivateKey(bio, NULL, NULL, (void *)"");
-		rc = l->given.key != NULL
+		rc = given->key != NULL
 		         ? 0
 		         : fail(why, FAIL_CONFIG, "usage",
-			       "%s holds no private key", l->wish->key);
+			       "%s holds no private key", wish->key);
 	}
 	BIO_free(bio);
 	bytes_wipe(&pem);
@@ -195,4 +196,21 @@ pair_free(struct shown_pair *pair)
 {
 	X509_free(pair->cert);
 	EVP_PKEY_free(pair->key);
+}
+
+int
+check_pair(const struct url_wish *wish, struct fail *why)
+{
+	struct shown_pair given = {0};
+	bool pair;
+
+	if (given_read(&given, wish, why) != 0) {
+		pair_free(&given);
+		return -1;
+	}
+	pair = X509_check_private_key(given.cert, given.key) == 1;
+	printf("%s: %s and %s are %s\n", pair ? "ok" : "FAIL", wish->cert,
+	    wish->key, pair ? "a pair" : "no pair");
+	pair_free(&given);
+	return pair ? 0 : EXIT_DIFFERENCE;
 }

@@ -442,7 +442,7 @@ check_url(struct tool *tool, const struct url_wish *wish, struct fail *why)
 	};
 	int rc = -1;
 
-	if (given_read(&l, why) == 0 && look_open(&l, why) == 0 &&
+	if (given_read(&l.given, wish, why) == 0 && look_open(&l, why) == 0 &&
 	    tool_become_owner(tool, why) == 0 &&
 	    probe_begin(l.ticket, l.settings->run, why) == 0) {
 		l.tests = json_new_array();

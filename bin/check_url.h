@@ -22,6 +22,9 @@ MUST_CHECK int check_url(
     struct tool *tool, const struct url_wish *wish, struct fail *why);
 
 /* ---- check_ask.c ---- */
+/* Are wish->cert and wish->key a pair?  0, EXIT_DIFFERENCE; -1: unreadable. */
+MUST_CHECK int check_pair(const struct url_wish *wish, struct fail *why);
+
 /* What somebody shows. */
 struct shown_pair {
 	X509 *cert; /* or NULL */
@@ -60,8 +63,9 @@ void ask(struct seen *seen, const struct look *l, const char *path,
 char *authorization_make(const struct look *l);
 /* A certificate that nobody issued, into l->stranger; FAIL_BROKEN. */
 MUST_CHECK int stranger_make(struct look *l, struct fail *why);
-/* wish->cert and ->key into l->given, if any. */
-MUST_CHECK int given_read(struct look *l, struct fail *why);
+/* wish->cert and ->key, if any. */
+MUST_CHECK int given_read(
+    struct shown_pair *given, const struct url_wish *wish, struct fail *why);
 void pair_free(struct shown_pair *pair);
 
 /* ---- check_change.c ---- */

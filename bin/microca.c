@@ -120,8 +120,12 @@ static const struct command commands[] = {
 	"what the cloud is told of devices' certificates, and was"},
     {"check", check_run,
 	"[--config | --url https://HOST:PORT [--json] [--anchors FILE]\n"
-	"           [--cert FILE --key FILE]]",
+	"           [--cert FILE --key FILE]]\n"
+	"       microca check --cert FILE --key FILE",
 	"test files, token, chain, profiles and store"},
+    {"health", health_run,
+	"[--wait SECONDS] [--anchors FILE] [--connect-to HOST:PORT] URL",
+	"ask a CA that runs how it is, through its web server"},
     {"forecast", forecast_run, "[--days N] [--json]",
 	"what breaks when, unless somebody does something"},
     {"import-appviewx", import_run, "[-o FOLDER] CONFIG APICONFIG",

@@ -38,9 +38,9 @@ struct command {
 };
 
 command_run approve_run, audit_run, backup_run, check_run, cloud_run, crl_run,
-    csr_run, deny_run, explain_run, forecast_run, httpd_run, import_run,
-    init_run, install_run, issue_run, issuers_run, list_run, ocsp_run,
-    pending_run, proof_run, release_run, restore_run, retire_command,
+    csr_run, deny_run, explain_run, forecast_run, health_run, httpd_run,
+    import_run, init_run, install_run, issue_run, issuers_run, list_run,
+    ocsp_run, pending_run, proof_run, release_run, restore_run, retire_command,
     revoke_run, secret_run, show_run, store_run;
 
 /* ---- options.c ---- */

@@ -8,6 +8,7 @@ clients_stop() {
 	: >"$T/stop"
 	wait "${clients[@]}" 2>/dev/null
 }
+PATH=$BUILDDIR/bin:$PATH # microca-reload asks microca
 demo_start
 
 # client N: new connections until told to stop; what they got in $T/codes.N.

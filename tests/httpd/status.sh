@@ -89,4 +89,41 @@ $(head_of Content-Type) $(cmp -s "$T/body" "$T/list" && echo same)" \
 is "… and not again" "$(plain "/crl/$keyid.crl" \
 	-H "If-None-Match: $(head_of ETag)")" 304
 kill "$files"
+
+# ---- the tool asks, too
+answer() { # answer ARGUMENT...: the first word, or the reason; the exit status
+	local rc=0
+	admin "$@" >"$T/said" 2>"$T/said.err" || rc=$?
+	echo "$(head -n 1 "$T/said") $rc"
+}
+like "health" "$(answer health --wait 20 "https://localhost:$PORT")" '^(ok 0|degraded 8)$'
+ok "… with what is wrong, to who is on the box" test \
+	"$(grep -c . "$T/said")" -ge 1
+like "health without TLS" "$(answer health "http://localhost:$((PORT + 6))")" '^(ok 0|degraded 8)$'
+like "health elsewhere, by the certificate's name" "$(answer health \
+	--connect-to "127.0.0.1:$PORT" "https://localhost:$((PORT + 1))")" \
+	'^(ok 0|degraded 8)$'
+is "another name is not believed" \
+	"$(answer health --connect-to \
+	"127.0.0.1:$PORT" "https://elsewhere.example")" " 4"
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout \
+	"$T/other.key" -subj /CN=Other -out "$T/other.pem" 2>/dev/null
+is "nor another CA" "$(answer health --anchors "$T/other.pem" \
+	"https://localhost:$PORT")" " 4"
+is "what is no health page" "$(answer health \
+	"http://localhost:$((PORT + 6))/ca/$keyid.cer")" " 7"
+like "… is said to be none" "$(cat "$T/said.err")" 'status 200, and not what'
+is "nobody there" "$(answer health "https://localhost:1")" " 7"
+is "no URL" "$(answer health localhost)" " 2"
+
+public=$DEMO/public
+is "a pair" "$(answer check --cert "$public/server.pem" \
+	--key "$public/server.key")" \
+	"ok: $public/server.pem and $public/server.key are a pair 0"
+is "no pair" "$(answer check --cert "$DEMO/intermediate.pem" \
+	--key "$public/server.key" | grep -o '^FAIL\|[0-9]*$' | tr '\n' ' ')" "FAIL 8 "
+is "no key" "$(answer check --cert "$public/server.pem" \
+	--key "$public/server.pem")" " 2"
+like "… and why" "$(cat "$T/said.err")" 'holds no private key'
+is "half of a question" "$(answer check --cert "$public/server.pem")" " 2"
 done_testing

@@ -38,25 +38,11 @@ running() { # programs of ours that run, one line each
 		esac
 	done | sort
 }
-health() {
-	printf 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n' |
-		timeout 10 openssl s_client -quiet -connect localhost:8443 \
-			2>/dev/null | tail -n 1
-}
+healthy() { microca health --wait 60 https://ca.example.net:8443; }
 
 printf '#!/bin/sh\nexit 0\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d # services are started, as on a machine
 echo 127.0.0.1 localhost ca.example.net >/etc/hosts
-healthy() { # within a minute
-	local i said=
-	for ((i = 0; i < 120; i++)); do
-		said=$(health)
-		[ "$said" != ok ] || return 0
-		sleep 0.5
-	done
-	echo "health: $said"
-	return 1
-}
 nothing_runs() { [ -z "$(running)" ]; }
 
 
