@@ -197,7 +197,9 @@ against_present(const struct look *l)
 	if (active != NULL &&
 	    X509_cmp(active->issuer, l->authority->issuer) == 0)
 		return 0;
-	if (l->wish->force)
+	/* One that is revoked issues nothing: whatever comes is better. */
+	if (l->wish->force ||
+	    (active != NULL && active->revoked.kind != FAIL_NONE))
 		return 0;
 	if (active != NULL &&
 	    (later_ok(l, active) != 0 || constraints_ok(l, active) != 0))

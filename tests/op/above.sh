@@ -79,16 +79,29 @@ like "check says so" "$(admin check 2>&1)" 'FAIL: .*is revoked'
 like "it is not installed again, not by force" "$(admin install --force --root \
 	"$T/root.pem" intermediate "$T/ca.pem" 2>&1)" \
 	'^microca install: the issuing certificate, or one above it, is revoked'
+# Another one, which ends sooner than the one that is of no use.
+openssl x509 -req -in "$T/ca.csr" -CA "$T/root.pem" -CAkey "$T/root.key" \
+	-CAcreateserial -days 30 -extfile "$T/ca.ext" -out "$T/ca2.pem" 2>/dev/null
+ok "another one is installed" admin install --root "$T/root.pem" \
+	intermediate "$T/ca2.pem"
+ok "… and issues at once" until_says "200 "
+admin issuers >"$T/out" 2>&1
+list "$T/above.crl" root 86400 ca ca2
+ok "revoked, too" until_says "503 issuer-revoked"
+list "$T/above.crl" root 86400 ca2
+ok "the one before is on no list any more: it issues" until_says "200 "
+list "$T/above.crl" root 86400 ca ca2
+ok "both again" until_says "503 issuer-revoked"
 list "$T/above.crl" root 86400 maker-ra
 ok "a list without it, which somebody put there: it issues again" \
 	until_says "200 "
 
 # ---- lists that say nothing
-list "$T/above.crl" other 86400 ca
+list "$T/above.crl" other 86400 ca ca2
 ok "a list of another CA of that name: nothing" until_says "200 "
-LIST_EXTENSIONS="delta" list "$T/above.crl" root 86400 ca
+LIST_EXTENSIONS="delta" list "$T/above.crl" root 86400 ca ca2
 ok "a delta: nothing" until_says "200 "
-list "$T/above.crl" root 1 ca
+list "$T/above.crl" root 1 ca ca2
 ok "an old one: it names whom it names" until_says "503 issuer-revoked"
 sleep 1.1
 touch "$T/above.crl"
@@ -103,7 +116,7 @@ ok "… and is told" wait_for 10 grep -q 'passed over.*it is not there' \
 	"$T/simpleenroll.log"
 like "… by check, too" "$(admin check 2>&1)" \
 	'FAIL: lists of the CAs above are there: .*above.crl: it is not there'
-list "$T/pem.crl" root 86400 ca
+list "$T/pem.crl" root 86400 ca ca2
 {
 	list "$T/first.crl" maker 86400
 	cat "$T/first.crl" "$T/pem.crl"
@@ -140,7 +153,7 @@ like "404: told" "$(cat "$T/err")" "$url: up-refused: the server says 404"
 is "… nothing is kept" "$(kept)" ""
 start simpleenroll
 is "… it issues" "$(asked)" "200 "
-list "$T/www/root.crl" root 86400 ca
+list "$T/www/root.crl" root 86400 ca ca2
 renew
 is "a list: kept" "$(kept)" "$(sha256sum <"$T/www/root.crl" | cut -c1-64)"
 ok "… and heeded" until_says "503 issuer-revoked"
@@ -172,7 +185,7 @@ renew
 is "a newer one without us: kept" "$(kept)" \
 	"$(sha256sum <"$T/www/root.crl" | cut -c1-64)"
 ok "… and heeded" until_says "200 "
-list "$T/www/root.crl" root 86400 ca
+list "$T/www/root.crl" root 86400 ca ca2
 had=$(kept)
 admin renew client >"$T/out" 2>"$T/err"
 is "within the hour it is not asked for" "$(kept)" "$had"
