@@ -2,6 +2,7 @@
  * decades - what the store costs when there is ten times as much in it.
  *
  *	decades [--keep] FOLDER ROWS ROWS...
+ *	decades FOLDER ROWS SMALL BIG
  *
  * For each number a database of so many certificates is made in FOLDER (no
  * cloud waits, 1,000 are revoked); then each path is measured there and, in
@@ -11,6 +12,10 @@
  * Beside the CPU stand the pages that the path's connection read from the file
  * or the WAL, as its cache lacked them, and those that it wrote: they are the
  * same on every machine.
+ *
+ * With SMALL and BIG, the URLs of two empty databases of PostgreSQL, both are
+ * copied there first, and measured and left there.  The CPU is this process's
+ * alone then, and no pages are told.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +29,7 @@
 #include "lib/store/browse.h"
 #include "lib/store/internal.h"
 #include "lib/store/sqlite.h"
+#include "lib/store/transfer.h"
 
 #define SMALL 10000U
 #define REVOKED 1000U
@@ -45,6 +51,7 @@ must(int rc, const char *what)
 /* One of them: its database, how many were filled in, where we are. */
 struct side {
 	char *path;
+	const char *copy; /* URL of where it is measured; NULL: at `path` */
 	struct store *store;
 	unsigned rows;
 	struct record *made; /* TIMES, of this round */
@@ -226,6 +233,8 @@ pages(struct side *s, int what)
 	struct sqlite_db *db = (struct sqlite_db *)s->store->db;
 	int now = 0, most;
 
+	if (s->copy != NULL)
+		return 0;
 	(void)sqlite3_db_status(db->writer.handle, what, &now, &most, 1);
 	return (unsigned)now;
 }
@@ -329,6 +338,25 @@ side_open(struct side *s)
 	free(url);
 }
 
+/* From now on it is the copy. */
+static void
+side_copy(struct side *s)
+{
+	double begun = when_clock(), cpu = cpu_now();
+	struct transfer did;
+
+	if (s->copy == NULL)
+		return;
+	must(store_transfer(s->store, s->copy, &did, &why), "copy");
+	(void)printf("%u certificates, %lld rows copied in %.0f s, CPU %.1f us "
+		     "a certificate\n",
+	    s->rows, (long long)did.rows, when_clock() - begun,
+	    (cpu_now() - cpu) * 1e6 / s->rows);
+	(void)fflush(stdout);
+	store_free(s->store);
+	must(store_open(&s->store, s->copy, false, 4, 0, &why), s->copy);
+}
+
 static void
 side_grow(struct side *s, unsigned rows)
 {
@@ -339,12 +367,15 @@ side_grow(struct side *s, unsigned rows)
 	rows_fill(s->path, s->rows, rows, REVOKED);
 	s->rows = rows;
 	side_open(s);
+	side_copy(s);
 }
 
 static void
-side_make(struct side *s, const char *folder, const char *name)
+side_make(
+    struct side *s, const char *folder, const char *name, const char *copy)
 {
 	memset(s, 0, sizeof(*s));
+	s->copy = copy;
 	s->path = str_fmt("%s/%s", folder, name);
 	s->made = mem_new(TIMES * sizeof(*s->made));
 	s->old = mem_new(TIMES * sizeof(*s->old));
@@ -380,16 +411,16 @@ side_have(struct side *s, unsigned rows)
 }
 
 static void
-decade(const char *folder, unsigned rows, bool keep)
+decade(const char *folder, unsigned rows, bool keep, char *const copy[2])
 {
 	char *name = str_fmt("filled-%u.db", rows);
 	double begun = when_clock();
 	struct side small, big;
 	int64_t octets;
 
-	side_make(&small, folder, "small.db");
+	side_make(&small, folder, "small.db", copy[0]);
 	side_grow(&small, SMALL);
-	side_make(&big, folder, name);
+	side_make(&big, folder, name, copy[1]);
 	side_have(&big, rows);
 	must(store_size(big.store, &octets, &why), "size");
 	(void)printf("%u certificates: %lld octets each with audit and "
@@ -412,14 +443,21 @@ int
 main(int argc, char **argv)
 {
 	bool keep = argc > 1 && strcmp(argv[1], "--keep") == 0;
+	char *const none[2] = {NULL, NULL};
 
 	argc -= keep;
 	argv += keep;
+	if (argc == 5 && strchr(argv[3], ':') != NULL) {
+		decade(argv[1], (unsigned)atoi(argv[2]), false, argv + 3);
+		return 0;
+	}
 	if (argc < 3) {
-		(void)fputs("usage: decades [--keep] FOLDER ROWS...\n", stderr);
+		(void)fputs("usage: decades [--keep] FOLDER ROWS... | "
+			    "FOLDER ROWS SMALL-URL BIG-URL\n",
+		    stderr);
 		return 2;
 	}
 	for (int i = 2; i < argc; i++)
-		decade(argv[1], (unsigned)atoi(argv[i]), keep);
+		decade(argv[1], (unsigned)atoi(argv[i]), keep, none);
 	return 0;
 }

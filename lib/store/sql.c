@@ -746,6 +746,7 @@ const char *const sql_text[SQL_COUNT] = {
     [SQL_ROWS_SECRET] = "SELECT count(*) FROM secret",
     [SQL_ROWS_CRL] = "SELECT count(*) FROM crl",
     [SQL_NUMBERS_GO_ON] = "SELECT 1",
+    [SQL_ANALYZE] = "SELECT 1",
 };
 
 const char *const sql_pgsql[SQL_COUNT] = {
@@ -753,6 +754,8 @@ const char *const sql_pgsql[SQL_COUNT] = {
     [SQL_NUMBERS_GO_ON] = "SELECT setval('certificate_id',"
 			  " (SELECT coalesce(max(id), 0) + 1"
 			  " FROM certificate), false)",
+    /* Plans know how many rows there are, from the first one on. */
+    [SQL_ANALYZE] = "ANALYZE",
     [SQL_OUTBOX_LAST] =
 	"SELECT seq FROM (SELECT seq FROM outbox"
 	" WHERE confirmed = 0 AND device = $1 UNION ALL"

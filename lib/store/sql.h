@@ -162,6 +162,7 @@ enum sql {
 	SQL_ROWS_SECRET,
 	SQL_ROWS_CRL,
 	SQL_NUMBERS_GO_ON,
+	SQL_ANALYZE,
 	SQL_COUNT /* how many */
 };
 

@@ -206,7 +206,9 @@ mark_write(struct conn *c, void *arg, bool *keep, struct fail *why)
 	bool row;
 
 	(void)keep;
-	if (m->over && db_query(c, SQL_NUMBERS_GO_ON, &row, NULL, 0, why) != 0)
+	if (m->over &&
+	    (db_query(c, SQL_NUMBERS_GO_ON, &row, NULL, 0, why) != 0 ||
+		db_query(c, SQL_ANALYZE, &row, NULL, 0, why) != 0))
 		return -1;
 	if (m->gaps && db_query(c, SQL_META_PUT, &row,
 			   VALUES(value_text(GAPS), value_text("1")), why) != 0)

@@ -66,10 +66,16 @@ at() { # at N COMMAND...: microca of that node
 	"$BUILDDIR/bin/microca" -c "$T/node$at_n.conf" "$@"
 }
 
+# inside N COMMAND...: takes this shell's place; there is one machine for all
+# nodes, unless a test says otherwise.
+inside() {
+	shift
+	exec "$@"
+}
 # node_start N PROGRAM: on $T/PROGRAM-N.sock; its process is in $T/PROGRAM-N.pid
 node_start() {
 	rm -f "$T/$2-$1.sock" "$T/$2-$1.log"
-	spawn-fcgi -s "$T/$2-$1.sock" -M 0660 -n -- "$BIN/$2" \
+	inside "$1" spawn-fcgi -s "$T/$2-$1.sock" -M 0660 -n -- "$BIN/$2" \
 		-c "$T/node$1.conf" >"$T/$2-$1.log" 2>&1 &
 	echo $! >"$T/$2-$1.pid"
 	started="$started $!"
