@@ -151,7 +151,10 @@ psql_ca "UPDATE meta SET value = '4' WHERE name = 'schema';
 	ALTER TABLE audit ADD COLUMN lane BIGINT NOT NULL DEFAULT 0;
 	DROP SEQUENCE certificate_id; DROP INDEX certificate_serial;
 	CREATE INDEX certificate_serial ON certificate (serial);
-	DROP TABLE shelf, retired, crl"
+	DROP TABLE shelf, retired, crl;
+	DROP INDEX certificate_made, certificate_key;
+	CREATE INDEX certificate_request ON certificate (request_head);
+	CREATE INDEX certificate_key ON certificate (spki_head, compromised)"
 like "an older one is not changed in passing" "$(said list)" \
 	'"microca store upgrade"'
 like "… but by order" "$(said store upgrade)" 'schema [0-9]+: it was 4'
