@@ -119,6 +119,38 @@ foot(const struct listing *l)
 		puts(l->rows == 0 ? "[]" : "\n]");
 }
 
+/* What is in files is not in the list, which is said beside it. */
+static int
+retired_say(const struct listing *l, struct ca *ca, struct fail *why)
+{
+	const char *serial = l->filter.serial;
+	struct retired it;
+	bool found = false;
+	int64_t n;
+
+	if (serial != NULL ? l->rows > 0 : l->filter.live)
+		return 0;
+	if (serial != NULL) {
+		if (store_retired_find(ca->store, &it, &found, serial, why) !=
+		    0)
+			return -1;
+		if (found)
+			(void)fprintf(stderr,
+			    "%s was retired to %s/%s: microca show %s\n",
+			    serial, ca->settings->retention.folder, it.path,
+			    serial);
+		return 0;
+	}
+	if (store_retired_sum(ca->store, &n, why) != 0)
+		return -1;
+	if (n > 0)
+		(void)fprintf(stderr,
+		    "%lld that ended long ago were retired: microca list "
+		    "--retired\n",
+		    (long long)n);
+	return 0;
+}
+
 static int
 list(struct tool *tool, struct listing *l, struct fail *why)
 {
@@ -130,8 +162,10 @@ list(struct tool *tool, struct listing *l, struct fail *why)
 	filter_complete(l);
 	head(l);
 	rc = store_list(ca->store, &l->filter, row, l, why);
-	if (rc == 0)
+	if (rc == 0) {
 		foot(l);
+		rc = retired_say(l, ca, why);
+	}
 	ca_drop(ca);
 	return rc;
 }

@@ -10,6 +10,7 @@
 
 struct view {
 	bool pem, chain, json;
+	const char *retired; /* the file that it is in; NULL: the database */
 };
 
 void
@@ -88,9 +89,10 @@ cert_lines(
 }
 
 static void
-record_lines(struct bytes *out, const struct record *r)
+record_lines(struct bytes *out, const struct view *view, const struct record *r)
 {
 	view_line(out, "Serial", r->serial);
+	view_line(out, "Retired", view->retired);
 	view_line(out, "Status", record_status(r, when_now()));
 	if (r->status != STORE_GOOD) {
 		view_line(out, "Reason", store_reason_word(r->reason));
@@ -112,13 +114,14 @@ record_lines(struct bytes *out, const struct record *r)
 }
 
 static int
-text_view(struct bytes *out, const struct record *r, struct fail *why)
+text_view(struct bytes *out, const struct view *view, const struct record *r,
+    struct fail *why)
 {
 	struct cert *cert = NULL;
 	X509 *x509 = NULL;
 	int rc = -1;
 
-	record_lines(out, r);
+	record_lines(out, view, r);
 	if (cert_read(&cert, span_of(&r->der), why) == 0 &&
 	    cert_x509(&x509, span_of(&r->der), why) == 0)
 		rc = cert_lines(out, x509, cert, why);
@@ -128,7 +131,7 @@ text_view(struct bytes *out, const struct record *r, struct fail *why)
 }
 
 static void
-json_view(struct bytes *out, const struct record *r)
+json_view(struct bytes *out, const struct view *view, const struct record *r)
 {
 	struct json *j = record_json(r, when_now());
 	struct bytes pem = {0};
@@ -136,6 +139,8 @@ json_view(struct bytes *out, const struct record *r)
 
 	cert_pem_write(&pem, span_of(&r->der));
 	json_str(j, "pem", (const char *)pem.data);
+	if (view->retired != NULL)
+		json_str(j, "retired", view->retired);
 	text = json_text(j, 2);
 	bytes_addf(out, "%s\n", text);
 	free(text);
@@ -172,45 +177,50 @@ view_make(struct bytes *out, const struct view *view, const struct ca *ca,
 	if (view->pem)
 		cert_pem_write(out, span_of(&r->der));
 	else if (view->json)
-		json_view(out, r);
+		json_view(out, view, r);
 	else
-		return text_view(out, r, why);
+		return text_view(out, view, r, why);
 	return 0;
 }
 
 /* From the file that it left the database for. */
 static int
-retired_find(struct record *r, bool *found, const struct ca *ca,
+retired_find(struct record *r, char **path, const struct ca *ca,
     const char *serial, struct fail *why)
 {
 	const char *folder = ca->settings->retention.folder;
 	struct retired it;
+	bool found;
 
-	if (store_retired_find(ca->store, &it, found, serial, why) != 0)
+	if (store_retired_find(ca->store, &it, &found, serial, why) != 0)
 		return -1;
-	return *found ? retired_file_one(r, folder, &it, why) : 0;
+	if (!found)
+		return fail(why, FAIL_ABSENT, "unknown-serial",
+		    "no certificate with serial %s", serial);
+	*path = str_fmt("%s/%s", folder, it.path);
+	return retired_file_one(r, folder, &it, why);
 }
 
 static int
-show(struct tool *tool, const struct view *view, const char *serial,
+show(struct tool *tool, struct view view, const char *serial,
     struct output *out, struct fail *why)
 {
 	struct record r = {0};
 	struct bytes text = {0};
 	struct ca *ca = NULL;
+	char *path = NULL;
 	bool found = false;
 	int rc = -1;
 
 	if (tool_ca(&ca, tool, CA_STORE, why) != 0)
 		return -1;
 	if (store_find_serial(ca->store, &r, &found, serial, why) == 0 &&
-	    (found || retired_find(&r, &found, ca, serial, why) == 0)) {
-		if (!found)
-			fail(why, FAIL_ABSENT, "unknown-serial",
-			    "no certificate with serial %s", serial);
-		else if (view_make(&text, view, ca, &r, why) == 0)
+	    (found || retired_find(&r, &path, ca, serial, why) == 0)) {
+		view.retired = path;
+		if (view_make(&text, &view, ca, &r, why) == 0)
 			rc = output_write(out, span_of(&text), why);
 	}
+	free(path);
 	record_free(&r);
 	bytes_free(&text);
 	ca_drop(ca);
@@ -241,7 +251,7 @@ show_run(struct tool *tool, int argc, char **argv, struct fail *why)
 		    "one of --pem, --chain and --json");
 	if (tool_serial(&serial, argv[0], why) == 0 &&
 	    output_open(&out, file, why) == 0) {
-		rc = show(tool, &view, (const char *)serial.data, &out, why);
+		rc = show(tool, view, (const char *)serial.data, &out, why);
 		output_close(&out);
 	}
 	bytes_free(&serial);

@@ -112,8 +112,9 @@ retired_is(struct ca *ca, const char *serial, struct fail *why)
 		return 0;
 	when_write(ended, it.not_after);
 	return fail(why, FAIL_DENIED, "retired",
-	    "certificate %s ended %s and was retired to %s", serial, ended,
-	    it.path);
+	    "certificate %s ended %s and was retired to %s: no list names it, "
+	    "and its status stays",
+	    serial, ended, it.path);
 }
 
 static int
@@ -121,6 +122,7 @@ lookup(struct record *r, struct ca *ca, const char *serial,
     const uint8_t *sha256, struct fail *why)
 {
 	const struct issuer *own;
+	int64_t retired = 0;
 	bool found = false;
 	int rc = sha256 != NULL
 	             ? store_find(ca->store, r, &found, sha256, why)
@@ -133,9 +135,13 @@ lookup(struct record *r, struct ca *ca, const char *serial,
 	own = generation_of(ca, sha256 == NULL ? serial : NULL, sha256);
 	if (own != NULL)
 		return own_issuer(own->authority->issuer, why);
+	if (sha256 != NULL && store_retired_sum(ca->store, &retired, why) != 0)
+		return -1;
 	return fail(why, FAIL_ABSENT, "unknown-serial",
-	    "there is no certificate with %s %s",
-	    sha256 != NULL ? "fingerprint" : "serial", serial);
+	    "there is no certificate with %s %s%s",
+	    sha256 != NULL ? "fingerprint" : "serial", serial,
+	    retired > 0 ? " (one that was retired is found by its serial)"
+			: "");
 }
 
 int

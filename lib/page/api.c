@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "lib/page/counts.h"
+#include "lib/page/gone.h"
 #include "lib/page/rows.h"
 #include "lib/page/wish.h"
 #include "lib/web/vitals.h"
@@ -47,14 +48,16 @@ ask_record(struct record *r, const struct ask *ask, struct fail *why)
 	bytes_free(&sha);
 	if (rc == 0 && !found)
 		rc = fail(why, FAIL_ABSENT, "unknown-certificate",
-		    "there is no certificate with this fingerprint");
+		    "there is no certificate with this fingerprint in the "
+		    "database");
 	return rc;
 }
 
 /* ---- certificates -------------------------------------------------------- */
 
 static int
-list_json(struct sheet *sheet, const struct browse_page *page, int64_t now)
+list_json(struct sheet *sheet, const struct browse_page *page,
+    const struct gone *gone, int64_t now)
 {
 	struct json *j = json_new_object(), *rows = json_new_array();
 
@@ -67,6 +70,8 @@ list_json(struct sheet *sheet, const struct browse_page *page, int64_t now)
 		json_none(j, "next");
 	json_bool(j, "searching", page->searching);
 	json_int(j, "looked_at", page->looked);
+	if (gone->found)
+		json_add(j, "retired", gone_json(gone));
 	return answer(sheet, j);
 }
 
@@ -74,6 +79,7 @@ int
 api_list(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct browse_page page;
+	struct gone gone;
 	struct wish w;
 	int rc = wish_read(&w, &ask->query, ask->now, why);
 
@@ -81,7 +87,9 @@ api_list(struct ask *ask, struct sheet *sheet, struct fail *why)
 		rc = store_browse(
 		    ask->ca->store, &page, &w.filter, &w.rules, why);
 	if (rc == 0) {
-		(void)list_json(sheet, &page, ask->now);
+		rc = gone_find(&gone, ask->ca->store, &page, &w, why);
+		if (rc == 0)
+			(void)list_json(sheet, &page, &gone, ask->now);
 		browse_free(&page);
 	}
 	wish_free(&w);

@@ -102,7 +102,8 @@ query_of(const struct ask *ask)
 
 static void
 list_write(struct sheet *sheet, const struct ask *ask,
-    const struct browse_page *page, const char *trouble)
+    const struct browse_page *page, const struct gone *gone,
+    const char *trouble)
 {
 	struct view_query query = query_of(ask);
 	struct bytes next = {0}, first = {0}, file = {0};
@@ -111,6 +112,7 @@ list_write(struct sheet *sheet, const struct ask *ask,
 	    .query = &query,
 	    .page = page,
 	    .on = field_of(&ask->query, "cursor") != NULL,
+	    .gone = gone,
 	    .trouble = trouble};
 
 	if (page != NULL && page->more) {
@@ -138,6 +140,7 @@ static int
 list(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct browse_page page;
+	struct gone gone;
 	struct wish w;
 	int rc = wish_read(&w, &ask->query, ask->now, why);
 
@@ -145,10 +148,12 @@ list(struct ask *ask, struct sheet *sheet, struct fail *why)
 		rc = store_browse(
 		    ask->ca->store, &page, &w.filter, &w.rules, why);
 	if (rc == 0) {
-		list_write(sheet, ask, &page, NULL);
+		rc = gone_find(&gone, ask->ca->store, &page, &w, why);
+		if (rc == 0)
+			list_write(sheet, ask, &page, &gone, NULL);
 		browse_free(&page);
 	} else if (why->kind == FAIL_MALFORMED) {
-		list_write(sheet, ask, NULL, why->text);
+		list_write(sheet, ask, NULL, NULL, why->text);
 		sheet->status = fail_http(why->kind);
 		memset(why, 0, sizeof(*why));
 		rc = 0;

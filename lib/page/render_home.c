@@ -47,6 +47,7 @@ tiles(struct bytes *out, const struct census *c)
 	    {c->outbox, "to be told to the cloud", NULL, ""},
 	    {c->dead, "devices the cloud refuses", NULL, "bad"},
 	    {c->audit, "records in the audit", NULL, ""},
+	    {c->retired, "retired into files", NULL, ""},
 	};
 
 	bytes_adds(out, "<ul class=\"tiles\">\n");

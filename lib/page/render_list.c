@@ -218,6 +218,33 @@ asked(const struct view_query *q)
 }
 
 static void
+retired_one(struct bytes *out, const struct gone *gone)
+{
+	html_addf(out,
+	    "<p class=\"panel empty\" role=\"status\"><strong>It was retired"
+	    "</strong> Certificate <code>%s</code> ended ",
+	    gone->serial);
+	html_day(out, gone->retired.not_after);
+	html_addf(out,
+	    "%s, and is in the file <code>%s</code> now: <code>microca show "
+	    "%s</code> on the CA shows it.</p>\n",
+	    gone->retired.status == STORE_REVOKED ? ", was revoked before" : "",
+	    gone->retired.path, gone->serial);
+}
+
+/* None is found, but it may be in a file. */
+static void
+retired_some(struct bytes *out, const struct gone *gone)
+{
+	if (gone->all == 0)
+		return;
+	bytes_adds(out, "<p class=\"note\">");
+	html_count(out, gone->all);
+	bytes_adds(out, " certificates that ended long ago were retired into "
+			"files; they are found by their serial alone.</p>\n");
+}
+
+static void
 said(struct bytes *out, const struct view_list *v)
 {
 	if (v->page->searching) {
@@ -227,6 +254,8 @@ said(struct bytes *out, const struct view_list *v)
 				"search is not over.</p>\n");
 	} else if (v->page->rows > 0) {
 		return;
+	} else if (v->gone->found) {
+		retired_one(out, v->gone);
 	} else if (v->on) {
 		bytes_adds(out, "<p class=\"panel empty\" role=\"status\">"
 				"<strong>There are no more</strong></p>\n");
@@ -237,6 +266,7 @@ said(struct bytes *out, const struct view_list *v)
 		    "this kind</strong> A text without * or ? is looked for "
 		    "anywhere in the name; with them, the whole name has to "
 		    "fit.</p>\n");
+		retired_some(out, v->gone);
 	} else {
 		bytes_adds(out,
 		    "<p class=\"panel empty\" role=\"status\"><strong>Nothing "

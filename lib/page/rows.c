@@ -88,6 +88,7 @@ row_census(const struct census *t)
 	json_int(j, "expired", t->expired);
 	json_int(j, "revoked", t->revoked);
 	json_int(j, "held", t->held);
+	json_int(j, "retired", t->retired);
 	json_int(j, "audit", t->audit);
 	json_int(j, "pending", t->pending);
 	json_int(j, "outbox", t->outbox);

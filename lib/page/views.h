@@ -9,6 +9,7 @@
 
 #include "lib/ca/ca.h"
 #include "lib/ca/operators.h"
+#include "lib/page/gone.h"
 #include "lib/store/browse.h"
 #include "lib/store/pending.h"
 #include "lib/store/census.h"
@@ -60,6 +61,7 @@ struct view_list {
 	 * escapes; NULL: there is none. */
 	const char *next, *first, *csv, *json; /* the last two: paths */
 	bool on;                               /* not the first page */
+	const struct gone *gone; /* what is in files; NULL: see `trouble` */
 	const char *trouble; /* what is wrong with the query; or NULL */
 };
 

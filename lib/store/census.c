@@ -89,6 +89,7 @@ static int
 count_rest(struct census *t, struct conn *c, struct fail *why)
 {
 	if (audit_rows(&t->audit, c, why) != 0 ||
+	    ask(&t->retired, c, SQL_RETIRED_SUM, NULL, 0, why) != 0 ||
 	    ask(&t->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why) != 0 ||
 	    ask(&t->dead, c, SQL_DELIVERY_DEAD, NULL, 0, why) != 0)
 		return -1;

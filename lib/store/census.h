@@ -15,7 +15,8 @@
 
 struct census {
 	int64_t when; /* Unix s, of counting; days and weeks are UTC's */
-	int64_t certificates; /* ever issued */
+	int64_t certificates; /* in the database */
+	int64_t retired;      /* in files (retire.h) */
 	int64_t good;         /* neither revoked, held nor expired */
 	int64_t expired;      /* past their end, not revoked before */
 	int64_t revoked, held;

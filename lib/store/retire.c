@@ -309,11 +309,10 @@ store_retired_find(struct store *store, struct retired *r, bool *found,
 	return rc;
 }
 
-int
-store_retired_count(
-    struct store *store, int64_t *n, int64_t shelf, struct fail *why)
+static int
+number_ask(struct store *store, int64_t *n, enum sql q,
+    const struct value *values, size_t count, struct fail *why)
 {
-	const enum sql q = SQL_RETIRED_COUNT;
 	struct conn *c;
 	bool row;
 	int rc;
@@ -321,11 +320,25 @@ store_retired_count(
 	*n = 0;
 	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
 		return -1;
-	rc = db_query(c, q, &row, VALUES(value_number(shelf)), why);
+	rc = db_query(c, q, &row, values, count, why);
 	if (rc == 0 && row)
 		*n = db_number(c, q, 0);
 	db_rollback(c);
 	return rc;
+}
+
+int
+store_retired_sum(struct store *store, int64_t *n, struct fail *why)
+{
+	return number_ask(store, n, SQL_RETIRED_SUM, NULL, 0, why);
+}
+
+int
+store_retired_count(
+    struct store *store, int64_t *n, int64_t shelf, struct fail *why)
+{
+	return number_ask(
+	    store, n, SQL_RETIRED_COUNT, VALUES(value_number(shelf)), why);
 }
 
 struct off_page {

@@ -76,6 +76,9 @@ struct retired {
 /* By serial, upper hex. */
 MUST_CHECK int store_retired_find(struct store *store, struct retired *r,
     bool *found, const char *serial, struct fail *why);
+/* How many are on the shelves that are done. */
+MUST_CHECK int store_retired_sum(
+    struct store *store, int64_t *n, struct fail *why);
 /* How many of that shelf have left the database. */
 MUST_CHECK int store_retired_count(
     struct store *store, int64_t *n, int64_t shelf, struct fail *why);

@@ -469,6 +469,8 @@ const char *const sql_text[SQL_COUNT] = {
 			" not_after FROM retired"
 			" WHERE status <> 0 AND id > $1 ORDER BY id LIMIT $2",
     [SQL_RETIRED_COUNT] = "SELECT count(*) FROM retired WHERE shelf = $1",
+    [SQL_RETIRED_SUM] = "SELECT CAST(coalesce(sum(certificates), 0) AS"
+			" INTEGER) FROM shelf WHERE done = 1",
     [SQL_SHELF_LAST] = "SELECT id FROM shelf ORDER BY id DESC LIMIT 1",
     [SQL_SHELF_PUT] = "INSERT INTO shelf (id, path, sha256, certificates,"
 		      " ended, made, done) VALUES ($1, $2, $3, $4, $5, $6, $7)",

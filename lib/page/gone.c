@@ -1,0 +1,51 @@
+#include "lib/page/gone.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "lib/base/when.h"
+
+int
+gone_find(struct gone *gone, struct store *store,
+    const struct browse_page *page, const struct wish *w, struct fail *why)
+{
+	const char *serial = w->filter.serial;
+
+	memset(gone, 0, sizeof(*gone));
+	if (page->rows > 0 || page->more)
+		return 0;
+	if (store_retired_sum(store, &gone->all, why) != 0)
+		return -1;
+	if (serial == NULL)
+		return 0;
+	(void)snprintf(gone->serial, sizeof(gone->serial), "%s", serial);
+	return store_retired_find(
+	    store, &gone->retired, &gone->found, serial, why);
+}
+
+static void
+time_put(struct json *j, const char *name, int64_t when)
+{
+	char text[WHEN_LEN];
+
+	when_write(text, when);
+	json_str(j, name, text);
+}
+
+struct json *
+gone_json(const struct gone *gone)
+{
+	const struct retired *r = &gone->retired;
+	struct json *j = json_new_object();
+
+	json_str(j, "serial", gone->serial);
+	json_str(
+	    j, "state", r->status == STORE_REVOKED ? "revoked" : "expired");
+	if (r->status == STORE_REVOKED) {
+		json_str(j, "reason", store_reason_word(r->reason));
+		time_put(j, "revoked", r->revoked);
+	}
+	time_put(j, "not_after", r->not_after);
+	json_str(j, "file", r->path);
+	return j;
+}
