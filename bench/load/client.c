@@ -134,6 +134,9 @@ client_open(struct client *c)
 		return TROUBLE_CONNECT + 1;
 	c->ssl = SSL_new(c->ctx);
 	SSL_set_app_data(c->ssl, c);
+	if (c->cert != NULL && (SSL_use_certificate(c->ssl, c->cert) != 1 ||
+				   SSL_use_PrivateKey(c->ssl, c->key) != 1))
+		die("cannot use a device's certificate and key");
 	(void)SSL_set_tlsext_host_name(c->ssl, c->o->host);
 	if (!c->o->insecure)
 		name_expect(c->ssl, c->o->host);

@@ -94,6 +94,24 @@ shot_make(struct shot *shot, const struct options *o, struct span body)
 	bytes_add(&shot->bytes, body.data, body.len);
 }
 
+void
+shot_for(
+    struct shot *shot, const struct options *o, EVP_PKEY *key, const char *cn)
+{
+	struct bytes body = {0};
+
+	*shot = (struct shot){.key = key};
+	csr_make(&body, o, key, cn);
+	shot_make(shot, o, span_of(&body));
+	bytes_free(&body);
+}
+
+void
+shot_free(struct shot *shot)
+{
+	bytes_free(&shot->bytes);
+}
+
 static void
 shot_from_file(struct shot *shot, const struct options *o)
 {
@@ -136,13 +154,9 @@ pool_make(struct pool *pool, const struct options *o)
 	for (size_t i = 0; i < pool->keys; i++)
 		pool->key[i] = key_make(o->alg);
 	for (size_t i = 0; i < pool->shots; i++) {
-		struct bytes body = {0};
 		char *cn = device_name(o, run, i);
 
-		pool->shot[i].key = pool->key[i % pool->keys];
-		csr_make(&body, o, pool->shot[i].key, cn);
-		shot_make(&pool->shot[i], o, span_of(&body));
-		bytes_free(&body);
+		shot_for(&pool->shot[i], o, pool->key[i % pool->keys], cn);
 		free(cn);
 	}
 }
@@ -151,7 +165,7 @@ void
 pool_free(struct pool *pool)
 {
 	for (size_t i = 0; i < pool->shots; i++)
-		bytes_free(&pool->shot[i].bytes);
+		shot_free(&pool->shot[i]);
 	for (size_t i = 0; i < pool->keys; i++)
 		EVP_PKEY_free(pool->key[i]);
 	free(pool->shot);
@@ -192,6 +206,21 @@ answer_ok(struct span body, EVP_PKEY *key)
 	}
 	PKCS7_free(p7);
 	return ok;
+}
+
+X509 *
+answer_cert(struct span body)
+{
+	PKCS7 *p7 = answer_read(body);
+	X509 *cert = NULL;
+
+	if (p7 != NULL && sk_X509_num(p7->d.sign->cert) > 0) {
+		cert = sk_X509_value(p7->d.sign->cert, 0);
+		if (!X509_up_ref(cert))
+			die("no reference");
+	}
+	PKCS7_free(p7);
+	return cert;
 }
 
 void

@@ -50,11 +50,17 @@ struct pool {
 	size_t keys;
 };
 
-/* csr.c: the requests.  Both end the program when they cannot. */
+/* csr.c: the requests.  All end the program when they cannot. */
 void pool_make(struct pool *pool, const struct options *o);
 void pool_free(struct pool *pool);
 /* The body is a certs-only answer with a certificate for `key`. */
 bool answer_ok(struct span body, EVP_PKEY *key);
+/* A request for one device, whose key stays the caller's. */
+void shot_for(
+    struct shot *shot, const struct options *o, EVP_PKEY *key, const char *cn);
+void shot_free(struct shot *shot);
+/* The certificate of an answer; NULL: there is none.  The caller's to free. */
+X509 *answer_cert(struct span body);
 /* The certificate of an answer and its key, as DIR/N.pem and DIR/N.key. */
 void pair_write(const char *dir, size_t n, struct span body, EVP_PKEY *key);
 
@@ -64,6 +70,8 @@ struct client {
 	SSL_CTX *ctx;
 	SSL *ssl;
 	SSL_SESSION *session;
+	X509 *cert; /* shown instead of the context's, with `key`; borrowed */
+	EVP_PKEY *key;
 	int fd;
 	unsigned requests; /* on this connection */
 	double connect_s;  /* of the last connect and handshake */
