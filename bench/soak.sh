@@ -146,7 +146,7 @@ soak_uploads() {
 	local from
 	while [ ! -e "$T/uploads.end" ]; do
 		from=$SECONDS
-		soak_upload "$(((from - $1) / 60))"
+		soak_upload "$(((from - $1) / 60))" || true
 		until [ -e "$T/uploads.end" ] || [ $((SECONDS - from)) -ge 60 ]; do
 			sleep 0.5
 		done
