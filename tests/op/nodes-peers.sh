@@ -142,7 +142,34 @@ is "a chain is found here for what was issued there" "$(at 0 show --chain \
 is "check is content" "$(at 0 check 2>&1 | grep -ciE '^not ok.*(chain|published)')" 0
 : >"$T/peers0/bad.pem"
 like "a file that is none is said" "$(at 0 check 2>&1)" 'bad.pem'
-rm "$T/peers0/bad.pem" "$T/peers0/1.pem"
+rm "$T/peers0/bad.pem"
+mv "$T/peers0" "$T/away"
+like "so is a folder that is not there" "$(at 0 check 2>&1)" \
+	'ca.peers: the folder cannot be read'
+mv "$T/away" "$T/peers0"
+
+# ---- what ended long ago -----------------------------------------------------------------
+for n in 0 1; do
+	echo 'retention = { expired_after = "30d"; };' >>"$T/node$n.conf"
+done
+csr newest /CN=newest
+at 1 issue --profile device -o "$T/newest.pem" "$T/newest.der" >"$T/out" 2>&1
+late() { # late N COMMAND...: microca of that node after the end of all
+	late_n=$1
+	shift
+	faketime -f +150d "$BUILDDIR/bin/microca" -c "$T/node$late_n.conf" "$@"
+}
+is_there() { rows_sql "SELECT count(*) FROM certificate WHERE serial = '$1'"; }
+late 1 retire --idle >"$T/out" 2>&1
+is "node 1 leaves what was revoked of node 0's key to that one's lists" \
+	"$(is_there "$(serial a)") $(is_there "$(serial a2)")" "1 1"
+late 0 crl >"$T/out" 2>&1
+late 0 crl --force >"$T/out" 2>&1
+late 0 retire --idle >"$T/out" 2>&1
+is "node 0 retires it when its list was made" \
+	"$(is_there "$(serial a)") $(is_there "$(serial a2)")" "0 0"
+
+rm "$T/peers0/1.pem"
 gone() { [ "$(renew_at 0 b b9)" = "403 client-untrusted" ]; }
 ok "a peer that is taken away is trusted no more" wait_for 10 gone
 done_testing
