@@ -20,7 +20,8 @@ struct db {
 };
 struct conn {
 	const struct store_driver *driver;
-	int64_t lane; /* of the audit chain, that it appends to */
+	int64_t lane;      /* of the audit chain, that it appends to */
+	struct conn *next; /* in the pool (pool.h) */
 };
 
 struct db_options {

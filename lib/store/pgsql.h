@@ -22,6 +22,7 @@
 #include <pthread.h>
 
 #include "lib/store/driver.h"
+#include "lib/store/pool.h"
 #include "lib/store/turn.h"
 
 /* Sent and not answered, at most: sockets' buffers are no place to wait. */
@@ -41,9 +42,8 @@ struct pgsql_conn {
 	bool lost;   /* to be closed */
 	bool unsure; /* COMMIT was sent */
 	bool late;   /* a notice: committed here, perhaps not on the standby */
-	struct fail failed;      /* the first failure of this use, if any */
-	double deadline;         /* when_clock() */
-	struct pgsql_conn *next; /* in the pool */
+	struct fail failed; /* the first failure of this use, if any */
+	double deadline;    /* when_clock() */
 };
 
 struct pgsql_db {
@@ -58,11 +58,8 @@ struct pgsql_db {
 	struct turn writing; /* who holds it owns `writer` */
 	struct pgsql_conn writer;
 
-	/* All below belongs to `lock`; `change` tells of any change. */
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	struct pgsql_conn *idle; /* the pool */
-	unsigned pool, pool_most;
+	/* All below belongs to `pool.lock`; `pool.change` tells of any change. */
+	struct pool pool;
 	double retry_at; /* when_clock(): nobody tries to connect before */
 	struct fail down;
 };

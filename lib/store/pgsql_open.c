@@ -225,7 +225,7 @@ struct pgsql_db *
 pgsql_db_new(const struct db_options *o)
 {
 	struct pgsql_db *db = mem_new(sizeof(*db));
-	pthread_condattr_t attr;
+	unsigned most;
 
 	db->base.driver = &pgsql_driver;
 	db->url = str_fmt("%s%s", pgsql_driver.scheme, o->place);
@@ -235,15 +235,9 @@ pgsql_db_new(const struct db_options *o)
 	db->grow = o->grow;
 	db->was = o->was;
 	db->writer.base.driver = &pgsql_driver;
-	db->pool_most = o->connections > 2 ? o->connections - 1 : 2;
-	if (db->pool_most > POOL_MOST)
-		db->pool_most = POOL_MOST;
+	most = o->connections > 2 ? o->connections - 1 : 2;
 	turn_init(&db->writing);
-	(void)pthread_mutex_init(&db->lock, NULL);
-	(void)pthread_condattr_init(&attr);
-	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&db->change, &attr);
-	(void)pthread_condattr_destroy(&attr);
+	pool_init(&db->pool, most < POOL_MOST ? most : POOL_MOST);
 	return db;
 }
 
@@ -272,19 +266,17 @@ void
 pgsql_close(struct db *base)
 {
 	struct pgsql_db *db = (struct pgsql_db *)base;
-	struct pgsql_conn *next;
+	struct pgsql_conn *c;
 
 	if (db->writer.pg != NULL)
 		pgsql_conn_close(&db->writer);
-	for (struct pgsql_conn *c = db->idle; c != NULL; c = next) {
-		next = c->next;
+	while ((c = (struct pgsql_conn *)pool_drain(&db->pool)) != NULL) {
 		if (c->pg != NULL)
 			pgsql_conn_close(c);
 		free(c);
 	}
 	turn_destroy(&db->writing);
-	(void)pthread_mutex_destroy(&db->lock);
-	(void)pthread_cond_destroy(&db->change);
+	pool_destroy(&db->pool);
 	free(db->url);
 	free(db);
 }

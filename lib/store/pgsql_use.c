@@ -3,47 +3,19 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/base/when.h"
 
-static struct timespec
-timespec_of(double when)
-{
-	struct timespec ts;
-
-	ts.tv_sec = (time_t)when;
-	ts.tv_nsec = (long)((when - (double)ts.tv_sec) * 1e9);
-	return ts;
-}
-
 static int
-busy_fail(struct fail *why)
-{
-	(void)fail(why, FAIL_BUSY, "db-busy", "the database is busy");
-	return fail_cause(why, "no connection became free in time");
-}
-
-static int
-pool_take(struct pgsql_conn **c, struct pgsql_db *db, double deadline,
+reader_take(struct pgsql_conn **c, struct pgsql_db *db, double deadline,
     struct fail *why)
 {
-	struct timespec ts = timespec_of(deadline);
-	int rc = 0;
+	struct conn *idle;
 
-	*c = NULL;
-	(void)pthread_mutex_lock(&db->lock);
-	while (db->idle == NULL && db->pool >= db->pool_most && rc == 0)
-		rc = pthread_cond_timedwait(&db->change, &db->lock, &ts);
-	if (db->idle != NULL) {
-		*c = db->idle;
-		db->idle = (*c)->next;
-	} else if (db->pool < db->pool_most) {
-		db->pool++;
-		*c = mem_new(sizeof(**c));
-	}
-	(void)pthread_mutex_unlock(&db->lock);
-	return *c != NULL ? 0 : busy_fail(why);
+	if (pool_take(&idle, &db->pool, deadline, why) != 0)
+		return -1;
+	*c = idle != NULL ? (struct pgsql_conn *)idle : mem_new(sizeof(**c));
+	return 0;
 }
 
 static void
@@ -53,16 +25,10 @@ give_back(struct pgsql_conn *c, struct pgsql_db *db)
 		pgsql_conn_close(c);
 	if (c->pg != NULL)
 		pgsql_forget(c);
-	if (c == &db->writer) {
+	if (c == &db->writer)
 		turn_give(&db->writing);
-		return;
-	}
-	(void)pthread_mutex_lock(&db->lock);
-	if (db->idle == NULL && db->pool >= db->pool_most)
-		(void)pthread_cond_broadcast(&db->change);
-	c->next = db->idle;
-	db->idle = c;
-	(void)pthread_mutex_unlock(&db->lock);
+	else
+		pool_give(&db->pool, &c->base);
 }
 
 /* A server that ended has said so by now, or closed the socket; it says hardly
@@ -78,10 +44,10 @@ is_stale(const struct pgsql_conn *c)
 void
 pgsql_down(struct pgsql_db *db, double seconds, const struct fail *why)
 {
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	db->down = *why;
 	db->retry_at = when_clock() + seconds;
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 }
 
 static int
@@ -89,11 +55,11 @@ is_down(struct pgsql_db *db, struct fail *why)
 {
 	int rc;
 
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	rc = when_clock() < db->retry_at ? -1 : 0;
 	if (rc != 0)
 		*why = db->down;
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	return rc;
 }
 
@@ -121,11 +87,11 @@ take(struct pgsql_conn **c, struct pgsql_db *db, enum db_use use,
 	int rc = 0;
 
 	if (use != DB_WRITE)
-		rc = pool_take(c, db, deadline, why);
+		rc = reader_take(c, db, deadline, why);
 	else if (turn_take(&db->writing, deadline))
 		*c = &db->writer;
 	else
-		rc = busy_fail(why);
+		rc = pool_busy(why);
 	if (rc != 0)
 		return -1;
 	if (connected(*c, db, use, why) != 0) {

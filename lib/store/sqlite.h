@@ -20,6 +20,7 @@
 #include <sqlite3.h>
 
 #include "lib/store/driver.h"
+#include "lib/store/pool.h"
 #include "lib/store/turn.h"
 
 struct sqlite_conn {
@@ -32,7 +33,6 @@ struct sqlite_conn {
 	double deadline; /* when_clock(): when the busy handler gives up */
 	int rc;          /* of prepare or bind, for the step that follows */
 	enum db_use use;
-	struct sqlite_conn *next; /* in the pool */
 };
 
 struct sqlite_db {
@@ -45,11 +45,8 @@ struct sqlite_db {
 	struct sqlite_conn writer;
 	sqlite3_file *main_file, *wal_file; /* writer's */
 
-	/* All below belongs to `lock`; `change` tells of any change. */
-	pthread_mutex_t lock;
-	pthread_cond_t change;
-	struct sqlite_conn *idle; /* the pool */
-	unsigned pool, pool_most;
+	/* All below belongs to `pool.lock`; `pool.change` tells of any change. */
+	struct pool pool;
 	unsigned users; /* in a verb: the files must not be closed */
 	bool broken, reopening;
 	struct fail broken_why;

@@ -184,12 +184,10 @@ db_new(const struct db_options *o)
 					 (int)(slash - o->place) + 1, o->place);
 	db->wait = o->wait > 0 ? o->wait : DB_WAIT;
 	db->full = o->full;
-	db->pool_most = o->connections > 2 ? o->connections - 2 : 1;
 	turn_init(&db->writing);
-	(void)pthread_mutex_init(&db->lock, NULL);
+	pool_init(&db->pool, o->connections > 2 ? o->connections - 2 : 1);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	(void)pthread_cond_init(&db->change, &attr);
 	(void)pthread_cond_init(&db->keeper_wake, &attr);
 	(void)pthread_condattr_destroy(&attr);
 	return db;
@@ -263,8 +261,7 @@ sqlite_close(struct db *base)
 
 	wal_stop(db);
 	turn_destroy(&db->writing);
-	(void)pthread_mutex_destroy(&db->lock);
-	(void)pthread_cond_destroy(&db->change);
+	pool_destroy(&db->pool);
 	(void)pthread_cond_destroy(&db->keeper_wake);
 	free(db->path);
 	free(db->folder);

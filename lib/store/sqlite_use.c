@@ -2,27 +2,9 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "lib/base/fault.h"
 #include "lib/base/when.h"
-
-static struct timespec
-timespec_of(double when)
-{
-	struct timespec ts;
-
-	ts.tv_sec = (time_t)when;
-	ts.tv_nsec = (long)((when - (double)ts.tv_sec) * 1e9);
-	return ts;
-}
-
-static int
-busy_fail(struct fail *why)
-{
-	(void)fail(why, FAIL_BUSY, "db-busy", "the database is busy");
-	return fail_cause(why, "no connection became free in time");
-}
 
 static int
 writer_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
@@ -31,7 +13,7 @@ writer_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
 	int moved = 0;
 
 	if (!turn_take(&db->writing, deadline))
-		return busy_fail(why);
+		return pool_busy(why);
 	*c = &db->writer;
 	(void)db->main_file->pMethods->xFileControl(
 	    db->main_file, SQLITE_FCNTL_HAS_MOVED, &moved);
@@ -47,32 +29,19 @@ writer_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
 }
 
 static int
-pool_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
+reader_take(struct sqlite_conn **c, struct sqlite_db *db, double deadline,
     struct fail *why)
 {
-	struct timespec ts = timespec_of(deadline);
-	int rc = 0;
+	struct conn *idle;
 
 	*c = NULL;
-	(void)pthread_mutex_lock(&db->lock);
-	while (db->idle == NULL && db->pool >= db->pool_most && rc == 0)
-		rc = pthread_cond_timedwait(&db->change, &db->lock, &ts);
-	if (db->idle != NULL) {
-		*c = db->idle;
-		db->idle = (*c)->next;
-	} else if (db->pool < db->pool_most) {
-		db->pool++;
-		*c = mem_new(sizeof(**c));
-	}
-	(void)pthread_mutex_unlock(&db->lock);
-	if (*c == NULL)
-		return busy_fail(why);
+	if (pool_take(&idle, &db->pool, deadline, why) != 0)
+		return -1;
+	*c = idle != NULL ? (struct sqlite_conn *)idle : mem_new(sizeof(**c));
 	if ((*c)->handle != NULL || sqlite_conn_open(*c, db, 64, why) == 0)
 		return 0;
 	free(*c);
-	(void)pthread_mutex_lock(&db->lock);
-	db->pool--;
-	(void)pthread_mutex_unlock(&db->lock);
+	pool_lose(&db->pool);
 	return -1;
 }
 
@@ -82,16 +51,10 @@ give_back(struct sqlite_conn *c)
 	struct sqlite_db *db = c->db;
 
 	sqlite_reset(c);
-	if (c == &db->writer) {
+	if (c == &db->writer)
 		turn_give(&db->writing);
-	} else {
-		(void)pthread_mutex_lock(&db->lock);
-		if (db->idle == NULL && db->pool >= db->pool_most)
-			(void)pthread_cond_broadcast(&db->change);
-		c->next = db->idle;
-		db->idle = c;
-		(void)pthread_mutex_unlock(&db->lock);
-	}
+	else
+		pool_give(&db->pool, &c->base);
 }
 
 static int
@@ -106,7 +69,7 @@ take(struct sqlite_conn **c, struct sqlite_db *db, enum db_use use,
 	else if (use == DB_WRITE)
 		rc = writer_take(c, db, deadline, why);
 	else
-		rc = pool_take(c, db, deadline, why);
+		rc = reader_take(c, db, deadline, why);
 	if (rc != 0)
 		return -1;
 	(*c)->use = use;

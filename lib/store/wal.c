@@ -29,28 +29,27 @@ broken_is(struct sqlite_db *db, const struct fail *why)
 	db->broken_why = *why;
 	db->broken = true;
 	db->retry_at = when_clock() + REOPEN_EVERY;
-	(void)pthread_cond_broadcast(&db->change);
+	(void)pthread_cond_broadcast(&db->pool.change);
 }
 
 void
 wal_break(struct sqlite_db *db, const struct fail *why)
 {
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	broken_is(db, why);
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 }
 
 static void
 close_all(struct sqlite_db *db)
 {
-	struct sqlite_conn *c;
+	struct conn *c;
 
-	while ((c = db->idle) != NULL) {
-		db->idle = c->next;
-		sqlite_conn_close(c);
+	while ((c = pool_drain(&db->pool)) != NULL) {
+		sqlite_conn_close((struct sqlite_conn *)c);
 		free(c);
 	}
-	db->pool = 0;
+	db->pool.n = 0;
 	sqlite_conn_close(&db->keeper);
 	sqlite_conn_close(&db->writer);
 }
@@ -91,9 +90,9 @@ reopen_try(struct sqlite_db *db)
 	int rc;
 
 	db->reopening = true;
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	rc = reopen(db, &why);
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	db->reopening = false;
 	if (rc == 0) {
 		db->broken = false;
@@ -110,7 +109,7 @@ wal_enter(struct sqlite_db *db, struct fail *why)
 {
 	int rc = 0;
 
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	if (db->broken && !db->reopening && db->users == 0 &&
 	    when_clock() >= db->retry_at)
 		reopen_try(db);
@@ -120,16 +119,16 @@ wal_enter(struct sqlite_db *db, struct fail *why)
 	} else {
 		db->users++;
 	}
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	return rc;
 }
 
 void
 wal_leave(struct sqlite_db *db)
 {
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	db->users--;
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 }
 
 /* One sync for everybody who has a ticket by now; the lock is held. */
@@ -143,11 +142,11 @@ sync_lead(struct sqlite_db *db)
 	db->started = upto;
 	db->started_at = when_clock();
 	db->syncing++;
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	fault_point("sync");
 	rc = db->wal_file->pMethods->xSync(db->wal_file, SQLITE_SYNC_NORMAL);
 	fault_point("synced");
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	db->syncing--;
 	if (rc == SQLITE_OK && upto > db->synced && !db->broken)
 		db->synced = upto;
@@ -158,7 +157,7 @@ sync_lead(struct sqlite_db *db)
 		    &why, "sync of %s-wal: SQLite code %d", db->path, rc);
 		broken_is(db, &why);
 	}
-	(void)pthread_cond_broadcast(&db->change);
+	(void)pthread_cond_broadcast(&db->pool.change);
 }
 
 static bool
@@ -176,19 +175,20 @@ wal_sync(struct sqlite_db *db, struct fail *why)
 	uint64_t ticket;
 	int rc = 0;
 
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	ticket = ++db->tickets;
 	while (db->synced < ticket && !db->broken) {
 		if (sync_due(db, ticket))
 			sync_lead(db);
 		else
-			(void)pthread_cond_wait(&db->change, &db->lock);
+			(void)pthread_cond_wait(
+			    &db->pool.change, &db->pool.lock);
 	}
 	if (db->synced < ticket) {
 		*why = db->broken_why;
 		rc = -1;
 	}
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	return rc;
 }
 
@@ -233,21 +233,22 @@ keeper_run(void *arg)
 	struct sqlite_db *db = arg;
 	struct fail why = {0};
 
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	while (!db->keeper_stop) {
 		if (!db->keeper_due) {
-			(void)pthread_cond_wait(&db->keeper_wake, &db->lock);
+			(void)pthread_cond_wait(
+			    &db->keeper_wake, &db->pool.lock);
 			continue;
 		}
-		(void)pthread_mutex_unlock(&db->lock);
+		(void)pthread_mutex_unlock(&db->pool.lock);
 		if (wal_enter(db, &why) == 0) {
 			checkpoint(db);
 			wal_leave(db);
 		}
-		(void)pthread_mutex_lock(&db->lock);
+		(void)pthread_mutex_lock(&db->pool.lock);
 		db->keeper_due = false;
 	}
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	return NULL;
 }
 
@@ -288,7 +289,7 @@ wal_tend(struct sqlite_db *db)
 	if (frames < FRAMES_MOST ||
 	    frames < __atomic_load_n(&db->frames_due, __ATOMIC_RELAXED))
 		return;
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	if (!db->keeper_due && !db->keeper_stop) {
 		__atomic_store_n(
 		    &db->frames_due, frames + FRAMES_STEP, __ATOMIC_RELAXED);
@@ -297,16 +298,16 @@ wal_tend(struct sqlite_db *db)
 		db->keeper_due = db->keeper_on;
 		(void)pthread_cond_signal(&db->keeper_wake);
 	}
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 }
 
 void
 wal_stop(struct sqlite_db *db)
 {
-	(void)pthread_mutex_lock(&db->lock);
+	(void)pthread_mutex_lock(&db->pool.lock);
 	db->keeper_stop = true;
 	(void)pthread_cond_signal(&db->keeper_wake);
-	(void)pthread_mutex_unlock(&db->lock);
+	(void)pthread_mutex_unlock(&db->pool.lock);
 	if (db->keeper_on)
 		(void)pthread_join(db->keeper_thread, NULL);
 	close_all(db);
