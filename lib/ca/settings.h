@@ -27,6 +27,7 @@ enum frontend {
 
 /* Do programs that need no token confine themselves (lib/web/confine.h)? */
 enum confine_when { CONFINE_OFF, CONFINE_IF_POSSIBLE, CONFINE_REQUIRED };
+extern const char *const confine_words[]; /* NULL-terminated */
 
 enum auth { AUTH_CERTIFICATE, AUTH_SECRET, AUTH_EITHER, AUTH_NONE };
 enum approval { APPROVAL_NONE, APPROVAL_ENROLL, APPROVAL_ALWAYS };

@@ -493,7 +493,7 @@ static const struct conf_table httpd_table = {
 #undef AT
 #define AT(field) .offset = offsetof(struct settings, field)
 
-static const char *const confine_words[] = {
+const char *const confine_words[] = {
     [CONFINE_OFF] = "off",
     [CONFINE_IF_POSSIBLE] = "if-possible",
     [CONFINE_REQUIRED] = "required",

@@ -45,6 +45,7 @@ struct edges {
 	int log_sink, log_level;
 	int threads;
 	bool allow_cgi;
+	int confine; /* enum confine_when */
 	struct conf_strings web_server_users;
 	int64_t body_wait;      /* s */
 	int64_t answer_within;  /* s: after it nothing new is begun */

@@ -9,6 +9,7 @@
 #include <openssl/err.h>
 
 #include "lib/net/head.h"
+#include "lib/net/names.h"
 #include "lib/net/session.h"
 
 #ifdef HAVE_CONFIG_H
@@ -309,6 +310,13 @@ http_ask(struct http_answer *answer, struct http *http,
 	answer->status = (int)status;
 	answer->fresh = connects > 0;
 	return 0;
+}
+
+void
+http_prepare(void)
+{
+	(void)pthread_once(&once, curl_start);
+	(void)names_load(NULL);
 }
 
 /* ---- the handle ---------------------------------------------------------- */

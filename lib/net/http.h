@@ -36,6 +36,10 @@ struct http_tls {
 
 struct http;
 
+/* Load what the libraries below would load later: for a program that gives that
+ * up (confine.h). */
+void http_prepare(void);
+
 /* Nothing is sent.  `timeout`: s for an exchange, all of it. */
 MUST_CHECK int http_open(struct http **http, const struct http_tls *tls,
     double timeout, struct fail *why);

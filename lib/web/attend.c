@@ -9,7 +9,10 @@
 
 #include "lib/base/when.h"
 #include "lib/cloud/contract.h"
+#include "lib/key/pkcs11uri.h"
+#include "lib/net/http.h"
 #include "lib/web/cgi.h"
+#include "lib/web/confine.h"
 #include "lib/web/crew.h"
 #include "lib/web/parts.h"
 #include "lib/web/seen.h"
@@ -189,6 +192,28 @@ handle_next(void *arg, struct edge *e)
 
 /* ---- the program --------------------------------------------------------- */
 
+/* A PKCS#11 module does whatever its maker thought of. */
+static bool
+needs_token(const struct edges *edges)
+{
+	const struct edge_hub *hub = edges->hubs.item;
+
+	for (size_t i = 0; i < edges->hubs.n; i++)
+		if (hub[i].azure.key != NULL && pkcs11uri_is(hub[i].azure.key))
+			return true;
+	return false;
+}
+
+/* Lines to hubs, names looked up, heads and locks in its folder: no more. */
+static int
+confine_by(const struct edges *edges, struct fail *why)
+{
+	if (needs_token(edges))
+		return 0;
+	http_prepare();
+	return confine_as(edges->confine, CONFINE_FILES | CONFINE_NETWORK, why);
+}
+
 static void
 reload(struct attendant *a)
 {
@@ -215,6 +240,7 @@ watch(struct attendant *a, const sigset_t *set)
 	int sig;
 
 	do {
+		confine_tell();
 		sig = sigtimedwait(set, NULL, &second);
 		if (sig == SIGHUP ||
 		    (sig < 0 && seen_changed(a->office->files)))
@@ -237,7 +263,8 @@ attend_fcgi(struct attendant *a, struct fail *why)
 	log_settings(a->name, a->office->desk->edges);
 	work.threads = a->office->desk->edges->threads;
 	work.wait = (double)a->office->desk->edges->body_wait;
-	if ((rc = crew_start(&a->crew, &work, why)) == 0) {
+	if ((rc = confine_by(a->office->desk->edges, why)) == 0 &&
+	    (rc = crew_start(&a->crew, &work, why)) == 0) {
 		watch(a, &set);
 		crew_stop(a->crew);
 		log_write(LOG_LEVEL_INFO, "stopped");
@@ -260,10 +287,12 @@ attend_cgi(struct attendant *a, struct fail *why)
 		    "descriptor 0 is no FastCGI socket, and allow_cgi is off");
 	} else {
 		log_settings(a->name, o->desk->edges);
-		cgi_edge(&e);
-		handle(a, o->desk, &e);
-		cgi_end(&e);
-		rc = 0;
+		if ((rc = confine_by(o->desk->edges, why)) == 0) {
+			cgi_edge(&e);
+			handle(a, o->desk, &e);
+			confine_tell();
+			cgi_end(&e);
+		}
 	}
 	office_drop(o);
 	return rc;

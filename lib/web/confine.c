@@ -4,6 +4,9 @@
 #include "config.h"
 #endif
 
+#include "lib/base/log.h"
+#include "lib/ca/settings.h"
+
 #ifdef HAVE_SECCOMP
 
 #include <errno.h>
@@ -23,7 +26,6 @@
 #include <seccomp.h>
 
 #include "lib/base/bytes.h"
-#include "lib/base/log.h"
 
 #define CALLS 1024 /* numbers that are remembered by themselves */
 
@@ -227,6 +229,8 @@ rules_add(scmp_filter_ctx filter, unsigned may)
 	const struct scmp_arg_cmp limits[] = {
 	    {0, SCMP_CMP_EQ, 0, 0}, {2, SCMP_CMP_EQ, 0, 0}};
 	const struct scmp_arg_cmp terminal = {1, SCMP_CMP_EQ, TCGETS, 0};
+	/* How long is the answer of a server of names? */
+	const struct scmp_arg_cmp waiting = {1, SCMP_CMP_EQ, FIONREAD, 0};
 	int clone3 = seccomp_syscall_resolve_name("clone3"), rc;
 
 	if ((rc = allow_some(filter, may)) != 0 ||
@@ -237,7 +241,9 @@ rules_add(scmp_filter_ctx filter, unsigned may)
 		0 ||
 	    (rc = allow(filter, "tgkill", 1, &own)) != 0 ||
 	    (rc = allow(filter, "prlimit64", 2, limits)) != 0 ||
-	    (rc = allow(filter, "ioctl", 1, &terminal)) != 0)
+	    (rc = allow(filter, "ioctl", 1, &terminal)) != 0 ||
+	    ((may & CONFINE_NETWORK) != 0 &&
+		(rc = allow(filter, "ioctl", 1, &waiting)) != 0))
 		return rc;
 	/* Its flags are in memory, where no filter sees them: the C library
 	 * then takes clone. */
@@ -285,3 +291,16 @@ confine_tell(void)
 }
 
 #endif
+
+int
+confine_as(int when, unsigned may, struct fail *why)
+{
+	if (when == CONFINE_OFF || confine(may, why) == 0)
+		return 0;
+	if (when == CONFINE_REQUIRED)
+		return -1;
+	log_write(LOG_LEVEL_WARN, "not confined: %s%s%s", why->text,
+	    why->cause[0] != '\0' ? ": " : "", why->cause);
+	*why = (struct fail){0};
+	return 0;
+}

@@ -18,7 +18,8 @@
 
 enum confine_may {
 	CONFINE_FILES = 1,   /* open files to write, remove them: a database */
-	CONFINE_NETWORK = 2, /* sockets of its own: a database elsewhere */
+	CONFINE_NETWORK = 2, /* sockets of its own, and names looked up: a
+	                        database elsewhere, a hub */
 };
 
 /*
@@ -28,6 +29,10 @@ enum confine_may {
  * libseccomp or the kernel has no filters.
  */
 MUST_CHECK int confine(unsigned may, struct fail *why);
+
+/* As a setting wants it: enum confine_when (settings.h).  Where there is none to
+ * be had, CONFINE_IF_POSSIBLE logs that and goes on.  Fails as confine(). */
+MUST_CHECK int confine_as(int when, unsigned may, struct fail *why);
 
 /* Log what was refused since this was called last: once for each call. */
 void confine_tell(void);

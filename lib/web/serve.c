@@ -242,12 +242,7 @@ confine_by(
 		may |= CONFINE_FILES;
 	if ((op->need & CA_STORE) != 0 && strncmp(s->store, "sqlite:", 7) != 0)
 		may |= CONFINE_NETWORK;
-	if (confine(may, why) == 0 || s->confine == CONFINE_REQUIRED)
-		return why->kind == FAIL_NONE ? 0 : -1;
-	log_write(LOG_LEVEL_WARN, "not confined: %s%s%s", why->text,
-	    why->cause[0] != '\0' ? ": " : "", why->cause);
-	*why = (struct fail){0};
-	return 0;
+	return confine_as(s->confine, may, why);
 }
 
 static void

@@ -360,6 +360,8 @@ is "it is back" "$(one 50)" "200 applied"
 ok "no token is in the log" sh -c "! grep -i bearer '$T/connector.log'"
 ok "nothing broke" sh -c \
 	"! grep -E 'runtime error|Sanitizer' '$T/connector.log'"
+ok "it made no system call that it had given up" sh -c \
+	"! grep 'is none that' '$T/connector.log'"
 
 # ---- all that was said, by the contract -------------------------------------------
 check=$BUILDDIR/tests/openapi

@@ -287,6 +287,40 @@ for _ in 1 2 3 4 5 6; do
 	feed plain "$T/one" >/dev/null
 done
 is "it goes on" "$(feed plain "$T/one")" "0 200 "
+# What it does is what it may (lib/web/confine.h); names are looked up, too.
+filters() { sed -n 's/^Seccomp:[[:space:]]*//p' "/proc/$pid/status"; }
+if grep -q '^#define HAVE_SECCOMP' "$BUILDDIR/config.h"; then
+	is "it is confined" "$(filters)" 2
+	sed 's/127.0.0.1:1"/nowhere.invalid:1"/' "$T/connector.conf" >"$T/named.conf"
+	cat "$T/named.conf" >"$T/connector.conf"
+	ok "… it reads its files anew" wait_for 10 grep -q 'read anew' \
+		"$T/connector.log"
+	is "… a hub of no address" "$(feed plain "$T/one") $(jq -r \
+		'.results[0].code' "$BODY")" "0 200  cloud_net"
+	like "… is told" "$(tail -n 3 "$T/connector.log")" 'resolve host name'
+	is "… and nothing was refused" "$(grep -c 'is none that' \
+		"$T/connector.log")" 0
+	stop TERM
+	connector_conf 'confine = "off";'
+	start connector
+	is "confine = off" "$(filters)" 0
+	stop TERM
+	connector_conf
+	token='auth = "certificate"; tenant = "01234567-89ab-cdef-0123-456789abcdef";
+		client_id = "01234567-89ab-cdef-0123-456789abcdef"; module = "none.so";
+		certificate = "edge.pem"; key = "pkcs11:token=none;object=k";'
+	awk -v token="$token" '{ sub(/auth = "sas".*/, token)
+		sub(/sas_key_file = "sas.key"; */, "") } 1' \
+		"$T/connector.conf" >"$T/token.conf"
+	cat "$T/token.conf" >"$T/connector.conf"
+	start connector
+	is "a key in a token: its module may do anything" "$(filters)" 0
+	stop TERM
+	connector_conf
+	start connector
+else
+	skip "it is confined" "built without libseccomp"
+fi
 connector_conf "" 'crl = "none.crl";'
 closed() { [ "$(feed plain "$T/one")" = "0 503 " ]; }
 ok "a new configuration is used by itself" wait_for 10 closed
