@@ -58,16 +58,11 @@ MUST_CHECK int responder_valid(
 /* The public half of its key.  FAIL_BUSY "responder-key". */
 MUST_CHECK int responder_fits(
     const struct responder *r, const EVP_PKEY *public, struct fail *why);
-/* From when on `microca ocsp` renews it: half of its time. */
-int64_t responder_due(const struct responder *r);
 /* FAIL_BUSY "responder-due": that was long ago, three quarters are over. */
 MUST_CHECK int responder_renewed(
     const struct responder *r, int64_t now, struct fail *why);
 /* All of this by the files and the key, which is waited for `wait` s at most. */
 MUST_CHECK int responder_check(const struct settings *s,
     const struct issuer *issuer, double wait, int64_t now, struct fail *why);
-/* All of this for a program that answers: of every generation that has issued
- * and goes on, the first that has something. */
-MUST_CHECK int responders_state(struct ca *ca, int64_t now, struct fail *why);
 
 #endif

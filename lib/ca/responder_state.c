@@ -54,12 +54,6 @@ responder_fits(
 	    "ocsp");
 }
 
-int64_t
-responder_due(const struct responder *r)
-{
-	return r->not_before + (r->not_after - r->not_before) / 2;
-}
-
 /* Half of what was left for renewing it is over. */
 int
 responder_renewed(const struct responder *r, int64_t now, struct fail *why)
@@ -109,31 +103,4 @@ responder_check(const struct settings *s, const struct issuer *issuer,
 	responder_free(&r);
 	free(path);
 	return rc;
-}
-
-/* The certificate, then the key as it is now: nobody is waited for. */
-static int
-state_of(struct ca *ca, struct responder *r, int64_t now, struct fail *why)
-{
-	EVP_PKEY *key;
-
-	if (responder_ready(&key, ca, r, now, why) != 0)
-		return -1;
-	return responder_renewed(r, now, why);
-}
-
-int
-responders_state(struct ca *ca, int64_t now, struct fail *why)
-{
-	for (size_t i = 0; ca->issuers != NULL && i < ca->issuers->n; i++) {
-		const struct issuer *issuer = ca->issuers->item[i];
-
-		if (ca->responders[i] == NULL ||
-		    issuer->authority->not_after <= now ||
-		    issuers_state(ca->issuers, issuer, now) == ISSUER_STAGED)
-			continue;
-		if (state_of(ca, ca->responders[i], now, why) != 0)
-			return -1;
-	}
-	return 0;
 }

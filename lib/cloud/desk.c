@@ -29,13 +29,6 @@ desk_open(struct desk **desk, const char *conf, struct fail *why)
 	return 0;
 }
 
-struct desk *
-desk_hold(struct desk *desk)
-{
-	(void)__atomic_add_fetch(&desk->refs, 1, __ATOMIC_RELAXED);
-	return desk;
-}
-
 static void
 line_free(struct desk_line *line)
 {

@@ -20,7 +20,6 @@ struct desk {
 /* The state folder has to be there, and ours.  FAIL_CONFIG. */
 MUST_CHECK int desk_open(
     struct desk **desk, const char *conf, struct fail *why);
-struct desk *desk_hold(struct desk *desk);
 void desk_drop(struct desk *desk); /* NULL is fine */
 
 /* A line to a hub, for one thread until it is given back. */

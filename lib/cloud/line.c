@@ -119,12 +119,6 @@ line_ask(struct http_answer *answer, struct line *line,
 	return rc;
 }
 
-int64_t
-line_skew(const struct line *line)
-{
-	return line->skew;
-}
-
 int
 line_clock(const struct line *line, struct fail *why)
 {

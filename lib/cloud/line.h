@@ -37,9 +37,6 @@ void line_close(struct line *line);
  */
 MUST_CHECK int line_ask(struct http_answer *answer, struct line *line,
     const struct http_request *request, struct fail *why);
-/* How far our clock is ahead of the server's by its last answer, s; 0 when it
- * did not say. */
-int64_t line_skew(const struct line *line);
 /* A refusal with a clock that is wrong: FAIL_DENIED "cloud-clock" instead; 0:
  * the clock is well. */
 int line_clock(const struct line *line, struct fail *why);

@@ -36,15 +36,3 @@ cloud_outcome_word(enum cloud_outcome outcome)
 
 	return words[outcome];
 }
-
-const char *
-cloud_event_word(enum cloud_event event)
-{
-	static const char *const words[] = {
-	    [CLOUD_ISSUED] = "issued",
-	    [CLOUD_RENEWED] = "renewed",
-	    [CLOUD_REVOCATION] = "revoked",
-	};
-
-	return words[event];
-}

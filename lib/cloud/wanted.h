@@ -53,6 +53,5 @@ struct cloud_result {
 	char there[THUMBPRINT_LEN + 1]; /* the certificate that superseded */
 };
 const char *cloud_outcome_word(enum cloud_outcome outcome);
-const char *cloud_event_word(enum cloud_event event);
 
 #endif

@@ -22,12 +22,6 @@ record_free(struct record *r)
 	memset(r, 0, sizeof(*r));
 }
 
-bool
-record_live(enum store_status status, int64_t not_after, int64_t now)
-{
-	return status != STORE_REVOKED && not_after >= now;
-}
-
 int64_t
 hash_head(const uint8_t hash[SHA256_LEN])
 {

@@ -52,8 +52,6 @@ void hash_read(
 void record_read(struct record *r, struct conn *c, enum sql id);
 MUST_CHECK int record_insert(
     struct conn *c, const struct record *r, int64_t id, struct fail *why);
-/* Neither revoked nor expired; a held one still holds its name. */
-bool record_live(enum store_status status, int64_t not_after, int64_t now);
 
 /* audit.c: append to the chain. */
 MUST_CHECK int audit_add(struct conn *c, const struct audit *entry,

@@ -86,24 +86,3 @@ utf8_blank(uint32_t c)
 	       (c >= 0x2000 && c <= 0x200a) || c == 0x202f || c == 0x205f ||
 	       c == 0x2800 || c == 0x3000;
 }
-
-void
-utf8_put(struct bytes *out, uint32_t c)
-{
-	if (c < 0x80) {
-		bytes_addc(out, (char)c);
-		return;
-	}
-	if (c < 0x800) {
-		bytes_addc(out, (char)(0xc0 | c >> 6));
-	} else {
-		if (c < 0x10000) {
-			bytes_addc(out, (char)(0xe0 | c >> 12));
-		} else {
-			bytes_addc(out, (char)(0xf0 | c >> 18));
-			bytes_addc(out, (char)(0x80 | (c >> 12 & 0x3f)));
-		}
-		bytes_addc(out, (char)(0x80 | (c >> 6 & 0x3f)));
-	}
-	bytes_addc(out, (char)(0x80 | (c & 0x3f)));
-}

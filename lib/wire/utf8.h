@@ -22,6 +22,5 @@ bool utf8_control(uint32_t c);
  * sees without being seen. */
 bool utf8_hidden(uint32_t c);
 bool utf8_blank(uint32_t c);
-void utf8_put(struct bytes *out, uint32_t c);
 
 #endif
