@@ -44,6 +44,16 @@ cp "$T/pump1.pem" "$T/was.pem"
 inventory_conf both.pem ", { role = \"operator\"; fingerprint = \"$one\"; }"
 is "a device's own fingerprint listed" "$(look pump1 $C) $(code)" \
 	"403 client-untrusted"
+# The operators' CA vouches for this one's key.
+printf '%s\n' basicConstraints=critical,CA:TRUE \
+	keyUsage=critical,keyCertSign subjectKeyIdentifier=hash >"$T/cross.ext"
+openssl x509 -x509toreq -in "$T/ca.pem" -signkey "$T/issuer.key" 2>/dev/null |
+	openssl x509 -req -CA "$T/desk.pem" -CAkey "$T/desk.key" -set_serial 77 \
+		-days 30 -extfile "$T/cross.ext" -out "$T/cross.pem" 2>/dev/null
+inventory_conf desk.pem ", { role = \"operator\"; fingerprint = \"$one\"; }"
+sed -i "s|^inventory = {|& intermediates = \"$T/cross.pem\";|" "$CONF"
+is "… even below the operators' CA" "$(look pump1 $C) $(code)" \
+	"403 operator-own"
 inventory_conf desk.pem
 
 # ---- what
@@ -128,6 +138,13 @@ bad "too many rows" "$C?rows=501" 400 query
 bad "no such state" "$C?state=lost" 400 query
 bad "no day" "$C?issued_from=2026-13-01" 400 query
 bad "no hex" "$C?serial=xyz" 400 query
+bad "no digits" "$C?fingerprint=:" 400 query
+bad "65 digits" "$C?fingerprint=$(printf '%065d' 0)" 400 query
+bad "no such order" "$C?order=random" 400 query
+bad "no time" "$C?state=expiring&within=soon" 400 query
+bad "a time without end" "$C?state=expiring&within=9000000000y" 400 query
+bad "not on" "$C?go=off" 400 query
+bad "a value without a field" "$C?=x" 400 query
 bad "no such certificate" "$C/$(printf '%064d' 0)" 404 unknown-certificate
 bad "no fingerprint" "$C/abc" 400 query
 bad "no such path" /api/v1/nothing 404 path
