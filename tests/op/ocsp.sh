@@ -34,6 +34,7 @@ judged() {
 	openssl ocsp -issuer "$T/ca.pem" -no_nonce $1 -reqin "$T/rq" -respin "$BODY" \
 		-CAfile "$T/root.pem" -verify_other "$T/ca.pem" 2>&1
 }
+status_of() { openssl ocsp -respin "$BODY" -noverify 2>&1 | head -n 1; }
 word() { openssl ocsp -respin "$BODY" -noverify -resp_text 2>&1 |
 	sed -n "s/^ *$1: *//p" | head -n 1; }
 said() { ask "-no_nonce -cert $T/$1.pem" >/dev/null && word 'Cert Status'; }
@@ -85,6 +86,13 @@ openssl ocsp -issuer "$T/maker.pem" -serial 1 -reqout "$T/rq" 2>/dev/null
 send plain ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
 	CONTENT_TYPE=application/ocsp-request <"$T/rq" >/dev/null
 like "another CA's" "$(judged "")" 'unauthorized \(6\)'
+# RFC 6960, 4.2.2.2: one responder answers for one issuer.
+rm "$T/rq"
+openssl ocsp -issuer "$T/ca.pem" -serial "0x$one" -issuer "$T/maker.pem" -serial 1 \
+	-reqout "$T/rq" 2>/dev/null
+send plain ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
+	CONTENT_TYPE=application/ocsp-request <"$T/rq" >/dev/null
+like "one of ours and one of another's" "$(status_of)" 'unauthorized \(6\)'
 
 # ---- revoked, held, released -----------------------------------------------------
 is "before" "$(said one) $(said two)" "good good"
@@ -126,7 +134,6 @@ get_it >/dev/null
 is "with a nonce it is not kept" "$(field Cache-Control)" no-store
 
 # ---- what goes wrong --------------------------------------------------------------
-status_of() { openssl ocsp -respin "$BODY" -noverify 2>&1 | head -n 1; }
 post_bytes() {
 	send plain ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
 		CONTENT_TYPE="${1:-application/ocsp-request}"
