@@ -1,50 +1,12 @@
 #!/bin/bash
 # Run by package.sh in a fresh Debian, with processes and network of its own.
-set -u
-export DEBIAN_FRONTEND=noninteractive LC_ALL=C
+# shellcheck source=tests/package/inside-lib.sh
+. "$(dirname "$0")/inside-lib.sh"
 db=/var/lib/microca/microca.db
-libexec=/usr/libexec/microca
-
-# ok NAME COMMAND...: what the command prints is shown when it fails.
-ok() {
-	local name=$1 out
-	shift
-	if out=$("$@" 2>&1 </dev/null); then
-		echo "ok - $name"
-	else
-		echo "not ok - $name"
-		printf '%s\n' "$out" | tail -n 30 | sed 's/^/# /'
-	fi
-}
-# must: what comes later makes no sense without.
-must() {
-	local said
-	said=$(ok "$@")
-	printf "%s\n" "$said"
-	case $said in not*) exit 1 ;; esac
-}
-is() {
-	[ "$2" = "$3" ] && echo "ok - $1" && return
-	echo "not ok - $1"
-	printf 'got:  %s\nwant: %s\n' "$2" "$3" | sed 's/^/# /'
-}
-apt() { apt-get -q -y "$@"; }
-modes() { stat -c '%a %U:%G %n' "$@"; }
-running() { # programs of ours that run, one line each
-	local p
-	for p in /proc/[0-9]*/exe; do
-		case $(readlink "$p" 2>/dev/null) in
-		"$libexec"/*) readlink "$p" ;;
-		esac
-	done | sort
-}
-healthy() { microca health --wait 60 https://ca.example.net:8443; }
 
 printf '#!/bin/sh\nexit 0\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d # services are started, as on a machine
 echo 127.0.0.1 localhost ca.example.net >/etc/hosts
-nothing_runs() { [ -z "$(running)" ]; }
-
 
 # ---- installed: it harms nobody, and does nothing yet
 must "apt install" apt install /test/microca*.deb
@@ -63,9 +25,7 @@ is "no configuration was made" "$(ls -A /etc/microca)" ""
 ok "upgrading that is nothing" apt install --reinstall /test/microca_*.deb
 
 # ---- three commands
-while IFS= read -r command; do
-	must "$command" sh -c "$command"
-done </test/commands
+three_commands
 is "secrets and configuration" "$(modes /etc/microca/*)" \
 	"640 root:microca /etc/microca/microca.conf
 400 microca:microca /etc/microca/pin
@@ -84,16 +44,9 @@ ok "start again changes nothing" microca-setup start
 
 # ---- a device
 cp /var/lib/microca/issuer.pem /root/root.pem
-secret=$(microca secret add device pump-7 2>/dev/null | tail -n 1)
-(umask 077 && printf '%s\n' "$secret" >/root/secret)
-enroll() {
-	est-client enroll --url "https://ca.example.net:8443" --anchors /root/root.pem \
-		--folder /root/pump-7 --subject CN=pump-7 "$@"
-}
-ok "a device enrols with a one-time secret" \
-	enroll --user pump-7 --password-file /root/secret
-is "certificates that are recorded" "$(microca list --format csv |
-	grep -c 'CN=pump-7')" 1
+ok "a secret" secret pump-7
+ok "a device enrols with a one-time secret" enroll pump-7
+is "certificates that are recorded" "$(recorded pump-7)" 1
 
 # ---- an upgrade, with the database of an older version
 /etc/init.d/microca-fcgi stop

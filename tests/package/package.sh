@@ -17,7 +17,8 @@ need debootstrap
 
 for f in packaging/build packaging/sbom packaging/microca-setup \
 	packaging/cross packaging/reproducible \
-	packaging/footprint tests/package/inside.sh; do
+	packaging/footprint tests/package/inside.sh \
+	tests/package/inside-systemd.sh; do
 	ok "$f" shellcheck -x "$f"
 done
 ok "microca-setup(8)" mandoc -Tlint -Wwarning packaging/microca-setup.8
@@ -58,8 +59,7 @@ base() {
 }
 ok "debootstrap" base
 
-# A layer over it: what happens there is gone afterwards.
-mkdir "$T/up" "$T/work" "$T/root" "$T/later"
+mkdir "$T/later"
 cp "$debs"/microca_*.deb "$debs"/microca-inventory_*.deb \
 	"$debs"/microca-client_*.deb "$T/"
 
@@ -82,39 +82,86 @@ done
 sed -n "/apt install/,/^\`\`\`/p" README.md | grep -E "^microca" >"$T/commands"
 ok "the README has three commands" test "$(wc -l <"$T/commands")" = 3
 
-# Downloading needs the network; everything else has none but its own.
-fetch() {
-	mount -t overlay overlay -o "lowerdir=$cache/base,upperdir=$T/up,workdir=$T/work" \
-		"$T/root" && mkdir "$T/root/test" &&
+# layer NAME PACKAGE...: a fresh Debian in $T/NAME/root, with these packages and what
+# others need downloaded.  Downloading needs the network; what is run then has none
+# but its own.
+layer() {
+	local root=$T/$1/root
+	mkdir -p "$T/$1/up" "$T/$1/work" "$root"
+	shift
+	mount -t overlay overlay \
+		-o "lowerdir=$cache/base,upperdir=${root%root}up,workdir=${root%root}work" \
+		"$root" && mkdir "$root/test" &&
 		cp -r "$T"/*.deb "$T/later" "$T/commands" "$T"/*.db \
-			tests/package/inside.sh "$T/root/test/" &&
-		mount --bind "$cache/archives" "$T/root/var/cache/apt/archives" &&
-		chroot "$T/root" apt-get -q update &&
-		chroot "$T/root" sh -c "apt-get -q -y --download-only install /test/*.deb"
+			tests/package/inside* "$root/test/" &&
+		mount --bind "$cache/archives" "$root/var/cache/apt/archives" &&
+		chroot "$root" apt-get -q update &&
+		{ [ $# -eq 0 ] || chroot "$root" sh -c \
+			"apt-get -q -y --no-install-recommends install $*"; } &&
+		chroot "$root" sh -c \
+			"apt-get -q -y --download-only install /test/*.deb"
 }
-inside() {
-	fetch >"$T/fetch.log" 2>&1 || {
-		tail -n 20 "$T/fetch.log" | sed 's/^/# /'
-		echo "not ok - what is needed can be downloaded"
-		return 1
+made() {
+	layer "$@" >"$T/$1.log" 2>&1 && return
+	tail -n 20 "$T/$1.log" | sed 's/^/# /'
+	echo "not ok - what is needed can be downloaded"
+	return 1
+}
+plain() {
+	made plain || return
+	unshare --net --pid --fork --mount-proc="$T/plain/root/proc" --kill-child \
+		sh -c "ip link set lo up && exec chroot $T/plain/root /test/inside.sh"
+}
+# systemd as the first process of its container; the script is a unit there.
+with_systemd() {
+	local root=$T/systemd/root test
+	boot() {
+		timeout -k 10 600 systemd-nspawn -q -D "$root" --boot --register=no \
+			--keep-unit --private-network --console=pipe --hostname=ca \
+			--machine="microca-$$" >>"$T/console" 2>&1 </dev/null
 	}
-	unshare --net --pid --fork --mount-proc="$T/root/proc" --kill-child \
-		sh -c "ip link set lo up && exec chroot $T/root /test/inside.sh"
+	made systemd systemd-sysv dbus || return
+	echo 127.0.0.1 localhost ca.example.net >"$root/etc/hosts"
+	cat >"$root/etc/systemd/system/test.service" <<-END
+	[Unit]
+	After=multi-user.target
+	[Service]
+	Type=oneshot
+	ExecStart=/test/inside-systemd.sh
+	StandardOutput=append:/test/out
+	StandardError=append:/test/err
+	TimeoutStartSec=infinity
+	END
+	mkdir -p "$root/etc/systemd/system/graphical.target.wants"
+	ln -s ../test.service "$root/etc/systemd/system/graphical.target.wants/"
+	ln -sf /dev/null "$root/etc/systemd/system/apt-daily.timer"
+	boot
+	[ ! -e "$root/root/restarted" ] || boot
+	[ -e "$root/test/out" ] || {
+		test=$(tail -n 1 "$T/console" | tr -cd '[:print:]')
+		echo "ok - systemd # SKIP it does not boot here: $test"
+		return
+	}
+	grep -v '^finished$' "$root/test/out"
+	cat "$root/test/err" >&2
+	grep -q '^finished$' "$root/test/out"
 }
-export -f fetch inside
+export -f layer made plain with_systemd
 export T cache
-unshare --mount bash -c inside >"$T/out" 2>"$T/err" </dev/null
-rc=$?
-while IFS= read -r line; do
-	case $line in
-	'ok - '* | 'not ok - '*)
-		tap_n=$((tap_n + 1))
-		case $line in not*) tap_bad=$((tap_bad + 1)) ;; esac
-		echo "${line%%ok - *}ok $tap_n - ${line#*ok - }"
-		;;
-	*) echo "$line" ;;
-	esac
-done <"$T/out"
-ok "nothing ended early" test "$rc" = 0 || sed 's/^/# /' "$T/err" | tail -n 20
-[ "$rc" = 0 ] || sed 's/^/# /' "$T/err" | tail -n 20
+for debian in plain with_systemd; do
+	unshare --mount bash -c "$debian" >"$T/out" 2>"$T/err" </dev/null
+	rc=$?
+	while IFS= read -r line; do
+		case $line in
+		'ok - '* | 'not ok - '*)
+			tap_n=$((tap_n + 1))
+			case $line in not*) tap_bad=$((tap_bad + 1)) ;; esac
+			echo "${line%%ok - *}ok $tap_n - $debian: ${line#*ok - }"
+			;;
+		*) echo "$line" ;;
+		esac
+	done <"$T/out"
+	ok "$debian: nothing ended early" test "$rc" = 0
+	[ "$rc" = 0 ] || sed 's/^/# /' "$T/err" | tail -n 20
+done
 done_testing
