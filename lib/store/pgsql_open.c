@@ -23,11 +23,13 @@ static const struct {
 #define SETTLED (sizeof(settled) / sizeof(settled[0]))
 
 /*
- * No statement looks at all rows, whatever statistics there are or are not;
- * who is gone does not hold a row for long.
+ * No statement looks at all rows, whatever statistics there are or are not:
+ * rows come in the order of an index, up to the limit, which a plan for any
+ * parameters does not know.  Who is gone does not hold a row for long.
  */
 static const char set_up[] =
     "SET enable_seqscan = off; SET plan_cache_mode = force_generic_plan;"
+    " SET enable_bitmapscan = off;"
     " SET jit = off; SET standard_conforming_strings = on;"
     " SET idle_in_transaction_session_timeout = '60s';"
     " SET lock_timeout = '10s'";

@@ -756,6 +756,16 @@ const char *const sql_pgsql[SQL_COUNT] = {
     [SQL_NUMBERS_GO_ON] = "SELECT setval('certificate_id',"
 			  " (SELECT coalesce(max(id), 0) + 1"
 			  " FROM certificate), false)",
+    /* What a pair is compared with says nothing to its planner, which took
+     * another index and sorted: a page of 50 read all ends. */
+    [SQL_BROWSE_END_UP] =
+	"SELECT " LOOKED FITS " AND not_after >= $14 AND not_after <= $16"
+	" AND (not_after, id) > ($14, $15) AND (not_after, id) <= ($16, $17)"
+	" ORDER BY not_after, id LIMIT $18",
+    [SQL_BROWSE_END_DOWN] =
+	"SELECT " LOOKED FITS " AND not_after <= $14 AND not_after >= $16"
+	" AND (not_after, id) < ($14, $15) AND (not_after, id) >= ($16, $17)"
+	" ORDER BY not_after DESC, id DESC LIMIT $18",
     /* Plans know how many rows there are, from the first one on. */
     [SQL_ANALYZE] = "ANALYZE",
     [SQL_OUTBOX_LAST] =
