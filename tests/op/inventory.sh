@@ -177,6 +177,8 @@ is "not unconfirmed" "$(act ada "$C/$one/revoke" reason=superseded) $(code)" \
 	"400 confirm"
 is "not for a reason that is none" "$(act ada "$C/$one/revoke" \
 	'confirm=yes&reason=boredom') $(code)" "400 reason"
+is "not a hold by another name" "$(act ada "$C/$one/revoke" \
+	'confirm=yes&reason=certificateHold') $(code)" "400 reason"
 is "not as another type" "$(act ada "$C/$one/revoke" "$yes" \
 	CONTENT_TYPE=text/plain) $(code)" "415 type"
 is "nothing was revoked" \
