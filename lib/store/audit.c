@@ -131,3 +131,14 @@ audit_add(struct conn *c, const struct audit *entry, const char *text,
 		value_octets(hash, SHA256_LEN), value_text(text)),
 	    why);
 }
+
+int
+audit_say(struct conn *c, const struct audit *entry, struct fail *why)
+{
+	int64_t now_us = when_now_us();
+	char *text = audit_text(entry, now_us);
+	int rc = audit_add(c, entry, text, now_us, why);
+
+	free(text);
+	return rc;
+}

@@ -10,22 +10,10 @@
 #define DAY 86400
 
 static int
-ask(int64_t *out, struct conn *c, enum sql q, const struct value *v, size_t n,
-    struct fail *why)
-{
-	bool row;
-
-	if (db_query(c, q, &row, v, n, why) != 0)
-		return -1;
-	*out = row ? db_number(c, q, 0) : 0;
-	return 0;
-}
-
-static int
 ends(
     int64_t *out, struct conn *c, int64_t from, int64_t until, struct fail *why)
 {
-	return ask(out, c, SQL_CENSUS_ENDS,
+	return db_count(out, c, SQL_CENSUS_ENDS,
 	    VALUES(value_number(from), value_number(until)), why);
 }
 
@@ -89,11 +77,11 @@ static int
 count_rest(struct census *t, struct conn *c, struct fail *why)
 {
 	if (audit_rows(&t->audit, c, why) != 0 ||
-	    ask(&t->retired, c, SQL_RETIRED_SUM, NULL, 0, why) != 0 ||
-	    ask(&t->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why) != 0 ||
-	    ask(&t->dead, c, SQL_DELIVERY_DEAD, NULL, 0, why) != 0)
+	    db_count(&t->retired, c, SQL_RETIRED_SUM, NULL, 0, why) != 0 ||
+	    db_count(&t->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why) != 0 ||
+	    db_count(&t->dead, c, SQL_DELIVERY_DEAD, NULL, 0, why) != 0)
 		return -1;
-	return ask(&t->pending, c, SQL_PENDING_OPEN,
+	return db_count(&t->pending, c, SQL_PENDING_OPEN,
 	    VALUES(value_number(t->when), value_number(PENDING_MOST)), why);
 }
 

@@ -8,17 +8,6 @@
 #define PAGE 64
 
 static int
-entry_add(struct conn *c, const struct audit *entry, struct fail *why)
-{
-	int64_t now_us = when_now_us();
-	char *text = audit_text(entry, now_us);
-	int rc = audit_add(c, entry, text, now_us, why);
-
-	free(text);
-	return rc;
-}
-
-static int
 confirm(struct conn *c, const char *device, int64_t seq, int64_t when,
     struct fail *why)
 {
@@ -74,7 +63,7 @@ settle_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 		if ((s->end == OUTBOX_DONE ? done_rows : fail_rows)(
 			c, s, x->now, why) != 0)
 			return -1;
-		if (s->entry != NULL && entry_add(c, s->entry, why) != 0)
+		if (s->entry != NULL && audit_say(c, s->entry, why) != 0)
 			return -1;
 	}
 	return 0;
@@ -90,18 +79,6 @@ store_outbox_settle(struct store *store, const struct outbox_settled *settled,
 }
 
 /* ---- what the operator says ---------------------------------------------- */
-
-static int
-count(int64_t *n, struct conn *c, enum sql q, struct fail *why)
-{
-	bool row;
-
-	*n = 0;
-	if (db_query(c, q, &row, NULL, 0, why) != 0)
-		return -1;
-	*n = row ? db_number(c, q, 0) : 0;
-	return 0;
-}
 
 static int
 retry_one(int64_t *n, struct conn *c, const char *device, struct fail *why)
@@ -137,14 +114,15 @@ retry_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 	if (w->device != NULL) {
 		if (retry_one(&w->n, c, w->device, why) != 0)
 			return -1;
-	} else if (count(&w->n, c, SQL_DELIVERY_WAITING, why) != 0 ||
+	} else if (db_count(&w->n, c, SQL_DELIVERY_WAITING, NULL, 0, why) !=
+		       0 ||
 		   db_query(c, SQL_DELIVERY_RETRY_ALL, &row, NULL, 0, why) !=
 		       0) {
 		return -1;
 	}
 	said.count = w->n;
 	*keep = w->n > 0;
-	return *keep ? entry_add(c, &said, why) : 0;
+	return *keep ? audit_say(c, &said, why) : 0;
 }
 
 int
@@ -176,7 +154,7 @@ drop_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 	if (confirm(c, w->device, db_number(c, q, 0), -w->now, why) != 0 ||
 	    db_query(c, SQL_DELIVERY_RETRY, &row, VALUES(device), why) != 0)
 		return -1;
-	return entry_add(c, w->entry, why);
+	return audit_say(c, w->entry, why);
 }
 
 int
@@ -216,13 +194,14 @@ store_outbox_state(
 	memset(state, 0, sizeof(*state));
 	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
 		return -1;
-	rc = count(&state->open, c, SQL_OUTBOX_COUNT, why);
+	rc = db_count(&state->open, c, SQL_OUTBOX_COUNT, NULL, 0, why);
 	if (rc == 0)
 		rc = oldest(&state->oldest, c, why);
 	if (rc == 0)
-		rc = count(&state->failed, c, SQL_DELIVERY_WAITING, why);
+		rc = db_count(
+		    &state->failed, c, SQL_DELIVERY_WAITING, NULL, 0, why);
 	if (rc == 0)
-		rc = count(&state->dead, c, SQL_DELIVERY_DEAD, why);
+		rc = db_count(&state->dead, c, SQL_DELIVERY_DEAD, NULL, 0, why);
 	db_rollback(c);
 	return rc;
 }
@@ -240,10 +219,16 @@ held_free(struct held *h)
 	free(h->said);
 }
 
+struct page {
+	struct held row[PAGE];
+	size_t n;
+};
+
 static void
-held_read(struct held *h, struct conn *c)
+held_read(struct conn *c, enum sql q, void *arg)
 {
-	const enum sql q = SQL_DELIVERY_LIST;
+	struct page *page = arg;
+	struct held *h = &page->row[page->n++];
 
 	h->device = str_dup(db_text(c, q, 0));
 	h->reason = str_dup(db_text(c, q, 4));
@@ -252,48 +237,30 @@ held_read(struct held *h, struct conn *c)
 	    (int)db_number(c, q, 1), db_number(c, q, 2), db_number(c, q, 3)};
 }
 
-static int
-failed_read(struct held *page, size_t *n, struct store *store,
-    const char *after, struct fail *why)
-{
-	const enum sql q = SQL_DELIVERY_LIST;
-	struct conn *c;
-	bool row;
-	int rc;
-
-	*n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(
-	    c, q, &row, VALUES(value_text(after), value_number(PAGE)), why);
-	for (; rc == 0 && row && *n < PAGE; rc = db_step(c, q, &row, why))
-		held_read(&page[(*n)++], c);
-	db_rollback(c);
-	return rc;
-}
-
 int
 store_outbox_failed(struct store *store,
     int (*each)(const struct outbox_failed *failed, void *arg), void *arg,
     struct fail *why)
 {
-	struct held *page = mem_new(PAGE * sizeof(*page));
+	struct page *page = mem_new(sizeof(*page));
 	char *after = str_dup("");
 	bool stop = false;
-	size_t n;
 	int rc;
 
 	do {
-		rc = failed_read(page, &n, store, after, why);
-		for (size_t i = 0; i < n; i++) {
-			stop = stop || each(&page[i].row, arg) != 0;
-			if (i == n - 1) {
+		page->n = 0;
+		rc = db_rows(store->db, DB_SCAN, SQL_DELIVERY_LIST,
+		    VALUES(value_text(after), value_number(PAGE)), held_read,
+		    page, why);
+		for (size_t i = 0; i < page->n; i++) {
+			stop = stop || each(&page->row[i].row, arg) != 0;
+			if (i == page->n - 1) {
 				free(after);
-				after = str_dup(page[i].device);
+				after = str_dup(page->row[i].device);
 			}
-			held_free(&page[i]);
+			held_free(&page->row[i]);
 		}
-	} while (rc == 0 && n == PAGE && !stop);
+	} while (rc == 0 && page->n == PAGE && !stop);
 	free(after);
 	free(page);
 	return rc;

@@ -132,6 +132,37 @@ db_query(struct conn *c, enum sql id, bool *row, const struct value *values,
 	return db_step(c, id, row, why);
 }
 
+int
+db_count(int64_t *out, struct conn *c, enum sql id, const struct value *values,
+    size_t n, struct fail *why)
+{
+	bool row;
+
+	*out = 0;
+	if (db_query(c, id, &row, values, n, why) != 0)
+		return -1;
+	if (row)
+		*out = db_number(c, id, 0);
+	return 0;
+}
+
+int
+db_rows(struct db *db, enum db_use use, enum sql id, const struct value *values,
+    size_t n, db_row *row, void *arg, struct fail *why)
+{
+	struct conn *c;
+	bool is;
+	int rc;
+
+	if (db_begin(&c, db, use, why) != 0)
+		return -1;
+	rc = db_query(c, id, &is, values, n, why);
+	for (; rc == 0 && is; rc = db_step(c, id, &is, why))
+		row(c, id, arg);
+	db_rollback(c);
+	return rc;
+}
+
 int64_t
 db_number(struct conn *c, enum sql id, int column)
 {

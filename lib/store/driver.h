@@ -114,6 +114,15 @@ MUST_CHECK int db_query(struct conn *c, enum sql id, bool *row,
     const struct value *values, size_t n, struct fail *why);
 MUST_CHECK int db_step(
     struct conn *c, enum sql id, bool *row, struct fail *why);
+/* A number alone, of the first row; 0 when there is none. */
+MUST_CHECK int db_count(int64_t *out, struct conn *c, enum sql id,
+    const struct value *values, size_t n, struct fail *why);
+/* A statement by itself, from begin to rollback: each of its rows to `row`,
+ * which keeps what it wants of it. */
+typedef void db_row(struct conn *c, enum sql id, void *arg);
+MUST_CHECK int db_rows(struct db *db, enum db_use use, enum sql id,
+    const struct value *values, size_t n, db_row *row, void *arg,
+    struct fail *why);
 int64_t db_number(struct conn *c, enum sql id, int column);
 const char *db_text(struct conn *c, enum sql id, int column);
 struct span db_octets(struct conn *c, enum sql id, int column);

@@ -34,28 +34,28 @@ like_of(const char *pattern)
 	return (char *)like.data;
 }
 
+static void
+slice_row(struct conn *c, enum sql q, void *arg)
+{
+	struct slice *s = arg;
+
+	record_read(&s->row[s->n++], c, q);
+}
+
 static int
 slice_read(struct slice *s, struct store *store, const char *like,
     const struct store_filter *f, int64_t after, struct fail *why)
 {
-	const enum sql q = SQL_CERT_LIST;
-	struct conn *c;
-	bool row;
 	int rc;
 
 	s->n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
+	rc = db_rows(store->db, DB_SCAN, SQL_CERT_LIST,
 	    VALUES(value_number(after), value_number(after + SLICE),
 		value_text(f->profile), value_text(f->endpoint),
 		value_text(f->serial), value_text(like),
 		value_number(f->expires_before), value_number(f->status),
 		value_number(f->live ? f->now : -1)),
-	    why);
-	for (; rc == 0 && row && s->n < SLICE; rc = db_step(c, q, &row, why))
-		record_read(&s->row[s->n++], c, q);
-	db_rollback(c);
+	    slice_row, s, why);
 	return rc == 0 && s->n > 0 ? db_sync(store->db, why) : rc;
 }
 
@@ -63,15 +63,11 @@ static int
 last_of(int64_t *last, struct store *store, struct fail *why)
 {
 	struct conn *c;
-	bool row;
 	int rc;
 
-	*last = 0;
 	if (db_begin(&c, store->db, DB_READ, why) != 0)
 		return -1;
-	rc = db_query(c, SQL_CERT_LAST, &row, NULL, 0, why);
-	if (rc == 0 && row)
-		*last = db_number(c, SQL_CERT_LAST, 0);
+	rc = db_count(last, c, SQL_CERT_LAST, NULL, 0, why);
 	db_rollback(c);
 	return rc;
 }
@@ -111,18 +107,6 @@ store_list(struct store *store, const struct store_filter *filter,
 	return rc;
 }
 
-static int
-count_one(int64_t *out, struct conn *c, enum sql id, const struct value *values,
-    size_t n, struct fail *why)
-{
-	bool row;
-
-	if (db_query(c, id, &row, values, n, why) != 0)
-		return -1;
-	*out = row ? db_number(c, id, 0) : 0;
-	return 0;
-}
-
 int
 store_count(struct store *store, struct store_counts *counts, int64_t now,
     struct fail *why)
@@ -133,17 +117,17 @@ store_count(struct store *store, struct store_counts *counts, int64_t now,
 	memset(counts, 0, sizeof(*counts));
 	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
 		return -1;
-	rc = count_one(&counts->certificates, c, SQL_CERT_COUNT, NULL, 0, why);
+	rc = db_count(&counts->certificates, c, SQL_CERT_COUNT, NULL, 0, why);
 	if (rc == 0)
-		rc = count_one(&counts->live, c, SQL_CERT_LIVE,
+		rc = db_count(&counts->live, c, SQL_CERT_LIVE,
 		    VALUES(value_number(now)), why);
 	if (rc == 0)
-		rc = count_one(
+		rc = db_count(
 		    &counts->revoked, c, SQL_CERT_REVOKED, NULL, 0, why);
 	if (rc == 0)
 		rc = audit_rows(&counts->audit, c, why);
 	if (rc == 0)
-		rc = count_one(
+		rc = db_count(
 		    &counts->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why);
 	db_rollback(c);
 	return rc;

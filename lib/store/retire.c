@@ -19,30 +19,29 @@ struct page {
 	int64_t end, id; /* the last one's place */
 };
 
+static void
+page_row(struct conn *c, enum sql q, void *arg)
+{
+	struct page *page = arg;
+	struct record *r = &page->row[page->n++];
+
+	record_read(r, c, q);
+	page->end = r->not_after;
+	page->id = r->id;
+}
+
 /* No snapshot is held while files are written. */
 static int
 page_read(
     struct page *page, struct store *store, int64_t before, struct fail *why)
 {
-	const enum sql q = SQL_RETIRE_PICK;
-	struct conn *c;
-	bool row;
 	int rc;
 
 	page->n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
+	rc = db_rows(store->db, DB_SCAN, SQL_RETIRE_PICK,
 	    VALUES(value_number(page->end), value_number(page->id),
 		value_number(before), value_number(PAGE)),
-	    why);
-	for (; rc == 0 && row && page->n < PAGE; rc = db_step(c, q, &row, why))
-		record_read(&page->row[page->n++], c, q);
-	if (page->n > 0) {
-		page->end = page->row[page->n - 1].not_after;
-		page->id = page->row[page->n - 1].id;
-	}
-	db_rollback(c);
+	    page_row, page, why);
 	return rc == 0 && page->n > 0 ? db_sync(store->db, why) : rc;
 }
 
@@ -69,17 +68,6 @@ store_retire_pick(struct store *store, int64_t before,
 }
 
 /* ---- shelves -------------------------------------------------------------------- */
-
-static int
-entry_add(struct conn *c, const struct audit *entry, struct fail *why)
-{
-	int64_t now_us = when_now_us();
-	char *text = audit_text(entry, now_us);
-	int rc = audit_add(c, entry, text, now_us, why);
-
-	free(text);
-	return rc;
-}
 
 static int
 shelf_insert(struct shelf *s, struct conn *c, struct fail *why)
@@ -109,7 +97,7 @@ shelf_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 
 	*keep = true;
 	return shelf_insert(a->shelf, c, why) == 0 &&
-	               entry_add(c, a->entry, why) == 0
+	               audit_say(c, a->entry, why) == 0
 	           ? 0
 	           : -1;
 }
@@ -123,29 +111,18 @@ store_shelf_add(struct store *store, struct shelf *shelf,
 	return db_write(store->db, true, shelf_rows, &a, why);
 }
 
-static int
-shelf_next(struct shelf *s, bool *row, struct store *store, int64_t after,
-    struct fail *why)
+static void
+shelf_row(struct conn *c, enum sql q, void *arg)
 {
-	const enum sql q = SQL_SHELF_LIST;
-	struct conn *c;
-	int rc;
+	struct shelf *s = arg;
 
-	if (db_begin(&c, store->db, DB_READ, why) != 0)
-		return -1;
-	rc = db_query(
-	    c, q, row, VALUES(value_number(after), value_number(1)), why);
-	if (rc == 0 && *row) {
-		s->id = db_number(c, q, 0);
-		s->path = str_dup(db_text(c, q, 1));
-		hash_read(s->sha256, c, q, 2);
-		s->certificates = db_number(c, q, 3);
-		s->ended = db_number(c, q, 4);
-		s->made = db_number(c, q, 5);
-		s->done = db_number(c, q, 6) != 0;
-	}
-	db_rollback(c);
-	return rc;
+	s->id = db_number(c, q, 0);
+	s->path = str_dup(db_text(c, q, 1));
+	hash_read(s->sha256, c, q, 2);
+	s->certificates = db_number(c, q, 3);
+	s->ended = db_number(c, q, 4);
+	s->made = db_number(c, q, 5);
+	s->done = db_number(c, q, 6) != 0;
 }
 
 int
@@ -154,16 +131,17 @@ store_shelf_each(struct store *store,
     struct fail *why)
 {
 	int64_t after = 0;
-	bool row = true;
+	bool more = true;
 
-	while (row) {
+	while (more) {
 		struct shelf s = {0};
 
-		if (shelf_next(&s, &row, store, after, why) != 0)
+		if (db_rows(store->db, DB_READ, SQL_SHELF_LIST,
+			VALUES(value_number(after), value_number(1)), shelf_row,
+			&s, why) != 0)
 			return -1;
 		after = s.id;
-		if (row && each(&s, arg) != 0)
-			row = false;
+		more = s.path != NULL && each(&s, arg) == 0;
 		free(s.path);
 	}
 	return 0;
@@ -277,68 +255,58 @@ store_retire_told(
 
 /* ---- found --------------------------------------------------------------------------- */
 
+static void
+retired_row(struct conn *c, enum sql q, void *arg)
+{
+	struct retired *r = arg;
+
+	r->id = db_number(c, q, 0);
+	r->status = (enum store_status)db_number(c, q, 1);
+	r->reason = (int)db_number(c, q, 2);
+	r->revoked = db_number(c, q, 3);
+	r->not_after = db_number(c, q, 4);
+	hash_read(r->sha256, c, q, 5);
+	(void)snprintf(r->issuer, sizeof(r->issuer), "%s", db_text(c, q, 6));
+	r->place = db_number(c, q, 7);
+	r->shelf = db_number(c, q, 8);
+	(void)snprintf(r->path, sizeof(r->path), "%s", db_text(c, q, 9));
+	hash_read(r->shelf_sha256, c, q, 10);
+}
+
 int
 store_retired_find(struct store *store, struct retired *r, bool *found,
     const char *serial, struct fail *why)
 {
-	const enum sql q = SQL_RETIRED_FIND;
-	struct conn *c;
 	int rc;
 
 	memset(r, 0, sizeof(*r));
-	*found = false;
-	if (db_begin(&c, store->db, DB_READ, why) != 0)
-		return -1;
-	rc = db_query(c, q, found, VALUES(value_text(serial)), why);
-	if (rc == 0 && *found) {
-		r->id = db_number(c, q, 0);
-		r->status = (enum store_status)db_number(c, q, 1);
-		r->reason = (int)db_number(c, q, 2);
-		r->revoked = db_number(c, q, 3);
-		r->not_after = db_number(c, q, 4);
-		hash_read(r->sha256, c, q, 5);
-		(void)snprintf(
-		    r->issuer, sizeof(r->issuer), "%s", db_text(c, q, 6));
-		r->place = db_number(c, q, 7);
-		r->shelf = db_number(c, q, 8);
-		(void)snprintf(
-		    r->path, sizeof(r->path), "%s", db_text(c, q, 9));
-		hash_read(r->shelf_sha256, c, q, 10);
-	}
-	db_rollback(c);
+	rc = db_rows(store->db, DB_READ, SQL_RETIRED_FIND,
+	    VALUES(value_text(serial)), retired_row, r, why);
+	*found = rc == 0 && r->shelf != 0;
 	return rc;
 }
 
-static int
-number_ask(struct store *store, int64_t *n, enum sql q,
-    const struct value *values, size_t count, struct fail *why)
+static void
+number_row(struct conn *c, enum sql q, void *arg)
 {
-	struct conn *c;
-	bool row;
-	int rc;
-
-	*n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row, values, count, why);
-	if (rc == 0 && row)
-		*n = db_number(c, q, 0);
-	db_rollback(c);
-	return rc;
+	*(int64_t *)arg = db_number(c, q, 0);
 }
 
 int
 store_retired_sum(struct store *store, int64_t *n, struct fail *why)
 {
-	return number_ask(store, n, SQL_RETIRED_SUM, NULL, 0, why);
+	*n = 0;
+	return db_rows(
+	    store->db, DB_SCAN, SQL_RETIRED_SUM, NULL, 0, number_row, n, why);
 }
 
 int
 store_retired_count(
     struct store *store, int64_t *n, int64_t shelf, struct fail *why)
 {
-	return number_ask(
-	    store, n, SQL_RETIRED_COUNT, VALUES(value_number(shelf)), why);
+	*n = 0;
+	return db_rows(store->db, DB_SCAN, SQL_RETIRED_COUNT,
+	    VALUES(value_number(shelf)), number_row, n, why);
 }
 
 struct off_page {
@@ -348,32 +316,19 @@ struct off_page {
 	int64_t last;
 };
 
-static int
-off_read(struct off_page *p, struct store *store, struct fail *why)
+static void
+off_row(struct conn *c, enum sql q, void *arg)
 {
-	const enum sql q = SQL_RETIRED_OFF;
-	struct conn *c;
-	bool row;
-	int rc;
+	struct off_page *p = arg;
+	bool held = db_number(c, q, 5) == STORE_HELD;
 
-	p->n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(
-	    c, q, &row, VALUES(value_number(p->last), value_number(PAGE)), why);
-	for (; rc == 0 && row && p->n < PAGE; rc = db_step(c, q, &row, why)) {
-		struct store_revoked *r = &p->row[p->n];
-		bool held = db_number(c, q, 5) == STORE_HELD;
-
-		p->last = db_number(c, q, 0);
-		p->issuer[p->n++] = str_dup(db_text(c, q, 2));
-		*r = (struct store_revoked){.serial = str_dup(db_text(c, q, 1)),
-		    .revoked = db_number(c, q, 3),
-		    .not_after = db_number(c, q, 6),
-		    .reason = held ? REASON_HOLD : (int)db_number(c, q, 4)};
-	}
-	db_rollback(c);
-	return rc;
+	p->last = db_number(c, q, 0);
+	p->issuer[p->n] = str_dup(db_text(c, q, 2));
+	p->row[p->n++] =
+	    (struct store_revoked){.serial = str_dup(db_text(c, q, 1)),
+		.revoked = db_number(c, q, 3),
+		.not_after = db_number(c, q, 6),
+		.reason = held ? REASON_HOLD : (int)db_number(c, q, 4)};
 }
 
 int
@@ -386,7 +341,10 @@ store_retired_off(struct store *store,
 	int rc;
 
 	do {
-		rc = off_read(p, store, why);
+		p->n = 0;
+		rc = db_rows(store->db, DB_SCAN, SQL_RETIRED_OFF,
+		    VALUES(value_number(p->last), value_number(PAGE)), off_row,
+		    p, why);
 		for (size_t i = 0; i < p->n; i++) {
 			if (rc == 0 && !stop)
 				stop = each(&p->row[i], p->issuer[i], arg) != 0;

@@ -25,8 +25,9 @@ slice_free(struct slice *s)
 }
 
 static void
-row_read(struct slice *s, struct conn *c, enum sql q)
+row_read(struct conn *c, enum sql q, void *arg)
 {
+	struct slice *s = arg;
 	struct store_revoked *r = &s->row[s->n];
 
 	s->last = db_number(c, q, 0);
@@ -42,33 +43,29 @@ row_read(struct slice *s, struct conn *c, enum sql q)
 
 /* What a restored backup knows of them is that they are revoked, not when they
  * end. */
+static void
+forgotten_row(struct conn *c, enum sql q, void *arg)
+{
+	struct slice *s = arg;
+
+	s->serial[s->n] = str_dup(db_text(c, q, 0));
+	s->row[s->n] = (struct store_revoked){.serial = s->serial[s->n],
+	    .revoked = db_number(c, q, 1),
+	    .not_after = WHEN_FOREVER,
+	    .reason = (int)db_number(c, q, 2),
+	    .invalid = db_number(c, q, 3)};
+	s->n++;
+}
+
 static int
 forgotten_read(
     struct slice *s, struct store *store, const char *issuer, struct fail *why)
 {
-	const enum sql q = SQL_FORGOTTEN_LIST;
-	struct conn *c;
-	bool row;
-	int rc;
-
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
+	int rc = db_rows(store->db, DB_SCAN, SQL_FORGOTTEN_LIST,
 	    VALUES(
 		value_text(issuer), value_text(s->after), value_number(SLICE)),
-	    why);
-	for (; rc == 0 && row && s->n < SLICE; rc = db_step(c, q, &row, why)) {
-		struct store_revoked *r = &s->row[s->n];
+	    forgotten_row, s, why);
 
-		s->serial[s->n] = str_dup(db_text(c, q, 0));
-		*r = (struct store_revoked){.serial = s->serial[s->n],
-		    .revoked = db_number(c, q, 1),
-		    .not_after = WHEN_FOREVER,
-		    .reason = (int)db_number(c, q, 2),
-		    .invalid = db_number(c, q, 3)};
-		s->n++;
-	}
-	db_rollback(c);
 	if (s->n > 0)
 		(void)snprintf(
 		    s->after, sizeof(s->after), "%s", s->serial[s->n - 1]);
@@ -79,21 +76,10 @@ static int
 slice_read(struct slice *s, struct store *store, const char *issuer,
     int64_t since, struct fail *why)
 {
-	const enum sql q = SQL_CERT_REVOKED_LIST;
-	struct conn *c;
-	bool row;
-	int rc;
-
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
+	return db_rows(store->db, DB_SCAN, SQL_CERT_REVOKED_LIST,
 	    VALUES(value_text(issuer), value_number(s->last),
 		value_number(since), value_number(SLICE)),
-	    why);
-	for (; rc == 0 && row && s->n < SLICE; rc = db_step(c, q, &row, why))
-		row_read(s, c, q);
-	db_rollback(c);
-	return rc;
+	    row_read, s, why);
 }
 
 int

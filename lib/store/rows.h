@@ -57,6 +57,10 @@ MUST_CHECK int record_insert(
 MUST_CHECK int audit_add(struct conn *c, const struct audit *entry,
     const char *text, int64_t when_us, struct fail *why);
 
+/* … one that is not timed yet: now. */
+MUST_CHECK int audit_say(
+    struct conn *c, const struct audit *entry, struct fail *why);
+
 /* history.c: the lanes there are, LANES at most; and the rows of all, for a
  * chain has no gaps: its last number is its length. */
 #define LANES 64

@@ -47,14 +47,11 @@ schema_number(
 int
 schema_tell(struct conn *c, int from, struct fail *why)
 {
-	int64_t now_us = when_now_us();
 	char *said = str_fmt("the database's schema went from version %d to %d",
 	    from, SQL_VERSION);
 	struct audit entry = {.event = "upgrade", .text = said};
-	char *text = audit_text(&entry, now_us);
-	int rc = audit_add(c, &entry, text, now_us, why);
+	int rc = audit_say(c, &entry, why);
 
-	free(text);
 	free(said);
 	return rc;
 }

@@ -27,37 +27,34 @@ page_clear(struct page *page)
 	page->n = 0;
 }
 
+static void
+page_row(struct conn *c, enum sql q, void *arg)
+{
+	struct page *page = arg;
+	struct trail_row *r = &page->row[page->n++];
+
+	r->lane = lane_of(db_number(c, q, 0));
+	r->seq = seq_of(db_number(c, q, 0));
+	r->record = str_dup(db_text(c, q, 1));
+	hash_read(r->hash, c, q, 2);
+	r->time = db_number(c, q, 3);
+	r->event = str_dup(db_text(c, q, 4));
+	r->reason = str_dup(db_text(c, q, 5));
+	r->serial = str_dup(db_text(c, q, 6));
+}
+
 static int
 page_read(struct page *page, struct store *store, int64_t lane, int64_t after,
     struct fail *why)
 {
-	const enum sql q = SQL_AUDIT_LIST;
-	struct conn *c;
-	bool row;
 	int rc;
 
 	page->n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
+	rc = db_rows(store->db, DB_SCAN, SQL_AUDIT_LIST,
 	    VALUES(value_number(after == INT64_MIN ? lane_low(lane)
 						   : lane_key(lane, after) + 1),
 		value_number(lane_high(lane)), value_number(PAGE)),
-	    why);
-	for (; rc == 0 && row && page->n < PAGE;
-	     rc = db_step(c, q, &row, why)) {
-		struct trail_row *r = &page->row[page->n++];
-
-		r->lane = lane_of(db_number(c, q, 0));
-		r->seq = seq_of(db_number(c, q, 0));
-		r->record = str_dup(db_text(c, q, 1));
-		hash_read(r->hash, c, q, 2);
-		r->time = db_number(c, q, 3);
-		r->event = str_dup(db_text(c, q, 4));
-		r->reason = str_dup(db_text(c, q, 5));
-		r->serial = str_dup(db_text(c, q, 6));
-	}
-	db_rollback(c);
+	    page_row, page, why);
 	return rc == 0 && page->n > 0 ? db_sync(store->db, why) : rc;
 }
 
@@ -111,29 +108,23 @@ store_trail_lanes(
 	return rc;
 }
 
+static void
+before_row(struct conn *c, enum sql q, void *arg)
+{
+	int64_t first = seq_of(db_number(c, q, 0));
+
+	if (first < 1 && first > INT64_MIN)
+		*(int64_t *)arg = first - 1;
+}
+
 int
 store_trail_before(
     struct store *store, int64_t lane, int64_t *before, struct fail *why)
 {
-	const enum sql q = SQL_AUDIT_FIRST;
-	struct conn *c;
-	bool row;
-	int rc;
-
 	*before = 0;
-	if (db_begin(&c, store->db, DB_READ, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
+	return db_rows(store->db, DB_READ, SQL_AUDIT_FIRST,
 	    VALUES(value_number(lane_low(lane)), value_number(lane_high(lane))),
-	    why);
-	if (rc == 0 && row) {
-		int64_t first = seq_of(db_number(c, q, 0));
-
-		if (first < 1 && first > INT64_MIN)
-			*before = first - 1;
-	}
-	db_rollback(c);
-	return rc;
+	    before_row, before, why);
 }
 
 int
@@ -155,25 +146,18 @@ int
 store_trail_find(struct store *store, char **record, uint8_t hash[SHA256_LEN],
     int64_t lane, int64_t seq, struct fail *why)
 {
-	const enum sql q = SQL_AUDIT_LIST;
 	const struct value key = value_number(lane_key(lane, seq));
-	struct conn *c;
-	bool row;
+	struct page page = {.n = 0};
 	int rc;
 
 	*record = NULL;
-	if (db_begin(&c, store->db, DB_READ, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row, VALUES(key, key, value_number(1)), why);
-	if (rc == 0 && row) {
-		*record = str_dup(db_text(c, q, 1));
-		hash_read(hash, c, q, 2);
+	rc = db_rows(store->db, DB_READ, SQL_AUDIT_LIST,
+	    VALUES(key, key, value_number(1)), page_row, &page, why);
+	if (rc == 0 && page.n > 0 && (rc = db_sync(store->db, why)) == 0) {
+		*record = str_dup(page.row[0].record);
+		memcpy(hash, page.row[0].hash, SHA256_LEN);
 	}
-	db_rollback(c);
-	if (rc == 0 && *record != NULL && (rc = db_sync(store->db, why)) != 0) {
-		free(*record);
-		*record = NULL;
-	}
+	page_clear(&page);
 	return rc;
 }
 
@@ -181,24 +165,17 @@ int
 store_trail_certificates(
     struct store *store, int64_t *certificates, int64_t *last, struct fail *why)
 {
+	int64_t retired = 0;
 	struct conn *c;
-	bool row;
-	int rc;
+	int rc = -1;
 
 	*certificates = *last = 0;
 	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
 		return -1;
-	rc = db_query(c, SQL_CERT_LAST, &row, NULL, 0, why);
-	if (rc == 0 && row)
-		*last = db_number(c, SQL_CERT_LAST, 0);
-	if (rc == 0)
-		rc = db_query(c, SQL_CERT_COUNT, &row, NULL, 0, why);
-	if (rc == 0 && row)
-		*certificates = db_number(c, SQL_CERT_COUNT, 0);
-	if (rc == 0)
-		rc = db_query(c, SQL_ROWS_RETIRED, &row, NULL, 0, why);
-	if (rc == 0 && row)
-		*certificates += db_number(c, SQL_ROWS_RETIRED, 0);
+	if (db_count(last, c, SQL_CERT_LAST, NULL, 0, why) == 0 &&
+	    db_count(certificates, c, SQL_CERT_COUNT, NULL, 0, why) == 0)
+		rc = db_count(&retired, c, SQL_ROWS_RETIRED, NULL, 0, why);
+	*certificates += retired;
 	db_rollback(c);
 	return rc;
 }
@@ -210,11 +187,7 @@ end_read(struct trail_end *end, struct conn *c, int64_t lane, struct fail *why)
 
 	if (audit_end(&end->seq, end->hash, &row, c, lane, why) != 0)
 		return -1;
-	if (db_query(c, SQL_CERT_LAST, &row, NULL, 0, why) != 0)
-		return -1;
-	if (row)
-		end->certificates = db_number(c, SQL_CERT_LAST, 0);
-	return 0;
+	return db_count(&end->certificates, c, SQL_CERT_LAST, NULL, 0, why);
 }
 
 int
@@ -298,35 +271,20 @@ store_trail_standing(struct store *store, struct trail_standing *s,
 struct serials {
 	char *serial[PAGE];
 	size_t n;
-	char *issuer; /* the last one's place: */
-	int64_t id;
+	char *issuer, *next; /* the last one's place: of the page before, … */
+	int64_t id;          /* … and of this one, when it is full */
 };
 
-static int
-serials_read(struct serials *s, struct store *store, struct fail *why)
+static void
+serials_row(struct conn *c, enum sql q, void *arg)
 {
-	const enum sql q = SQL_CERT_OFF;
-	struct conn *c;
-	bool row;
-	int rc;
+	struct serials *s = arg;
 
-	s->n = 0;
-	if (db_begin(&c, store->db, DB_SCAN, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row,
-	    VALUES(
-		value_text(s->issuer), value_number(s->id), value_number(PAGE)),
-	    why);
-	for (; rc == 0 && row && s->n < PAGE; rc = db_step(c, q, &row, why)) {
-		s->serial[s->n++] = str_dup(db_text(c, q, 2));
-		if (s->n == PAGE) {
-			free(s->issuer);
-			s->issuer = str_dup(db_text(c, q, 0));
-			s->id = db_number(c, q, 1);
-		}
+	s->serial[s->n++] = str_dup(db_text(c, q, 2));
+	if (s->n == PAGE) {
+		s->next = str_dup(db_text(c, q, 0));
+		s->id = db_number(c, q, 1);
 	}
-	db_rollback(c);
-	return rc;
 }
 
 int
@@ -338,11 +296,20 @@ store_trail_revoked(struct store *store,
 	int rc;
 
 	do {
-		rc = serials_read(&s, store, why);
+		s.n = 0;
+		rc = db_rows(store->db, DB_SCAN, SQL_CERT_OFF,
+		    VALUES(value_text(s.issuer), value_number(s.id),
+			value_number(PAGE)),
+		    serials_row, &s, why);
 		for (size_t i = 0; i < s.n; i++) {
 			if (rc == 0 && !stop)
 				stop = each(s.serial[i], arg) != 0;
 			free(s.serial[i]);
+		}
+		if (s.next != NULL) {
+			free(s.issuer);
+			s.issuer = s.next;
+			s.next = NULL;
 		}
 	} while (rc == 0 && s.n == PAGE && !stop);
 	free(s.issuer);
