@@ -1,52 +1,15 @@
-#include "lib/ca/audit_verify.h"
+#include "lib/ca/audit_walk.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "lib/base/json.h"
-#include "lib/base/when.h"
 #include "lib/ca/audit_cert.h"
 #include "lib/ca/audit_shelf.h"
 #include "lib/store/trail.h"
 
-#define DOUBTS 4096 /* heads of records that are not here, looked at later */
-
-struct span_of_records {
-	int64_t lane, from, to;
-	int64_t time; /* of the record that says so, Unix us */
-};
-
-struct walk {
-	struct audit_report *report;
-	struct store *store;
-	struct fail *why;
-	const struct audit_marks *marks;
-	struct audit_mark mark; /* the next one */
-	bool more;              /* … there is one */
-	struct audit_mark *doubt;
-	size_t doubts;
-	struct span_of_records *gap;
-	size_t gaps;
-	/* Of this lane: how many were good, the last one's hash and
-	 * certificate; what its last good head told of. */
-	int64_t lane, seq, id, covered;
-	uint8_t hash[SHA256_LEN];
-	/* One lane, and no number of a certificate was left out: then each
-	 * record's is the next. */
-	bool dense;
-	uint8_t *seen; /* a bit for each certificate that had its record */
-	int64_t last;  /* certificate's number */
-	struct {
-		int64_t lane, records;
-	} end[TRAIL_LANES];
-	size_t lanes;
-	struct audit_shelves *shelves;
-	bool failed;
-};
-
-static int
-broken(struct walk *w, int64_t lane, int64_t seq, const char *text)
+int
+walk_broken(struct walk *w, int64_t lane, int64_t seq, const char *text)
 {
 	struct audit_report *r = w->report;
 
@@ -57,8 +20,8 @@ broken(struct walk *w, int64_t lane, int64_t seq, const char *text)
 	return 1;
 }
 
-static int
-failed(struct walk *w)
+int
+walk_failed(struct walk *w)
 {
 	w->failed = true;
 	return 1;
@@ -91,10 +54,10 @@ static int
 numbered(struct walk *w, const struct trail_row *row, int64_t id)
 {
 	if (w->dense && id > w->id + 1)
-		return broken(w, row->lane, row->seq,
+		return walk_broken(w, row->lane, row->seq,
 		    "a certificate before it has no record");
 	if (id <= w->id || id > w->last || seen(w, id))
-		return broken(w, row->lane, row->seq,
+		return walk_broken(w, row->lane, row->seq,
 		    "its certificate had a record before");
 	w->id = id;
 	w->report->issued++;
@@ -125,16 +88,17 @@ issued_look(struct walk *w, const struct trail_row *row, const struct json *j)
 	int rc = 0;
 
 	if (hex == NULL || !hex_read(&hash, hex) || hash.len != SHA256_LEN) {
-		rc = broken(w, row->lane, row->seq, "it names no certificate");
+		rc = walk_broken(
+		    w, row->lane, row->seq, "it names no certificate");
 	} else if (store_find(w->store, &r, &found, hash.data, w->why) != 0) {
-		rc = failed(w);
+		rc = walk_failed(w);
 	} else if (!found && retired_look(w, &id, &wrong, j, hash.data) != 0) {
-		rc = failed(w);
+		rc = walk_failed(w);
 	} else if (!found && id != 0) {
-		rc = wrong != NULL ? broken(w, row->lane, row->seq, wrong)
+		rc = wrong != NULL ? walk_broken(w, row->lane, row->seq, wrong)
 		                   : numbered(w, row, id);
 	} else if ((wrong = issued_wrong(&r, j, found, hash.data)) != NULL) {
-		rc = broken(w, row->lane, row->seq, wrong);
+		rc = walk_broken(w, row->lane, row->seq, wrong);
 	} else {
 		rc = numbered(w, row, r.id);
 	}
@@ -172,14 +136,15 @@ revoked_look(struct walk *w, const struct trail_row *row, const struct json *j)
 	int rc = 0;
 
 	if (serial == NULL)
-		return broken(w, row->lane, row->seq, "it names no serial");
+		return walk_broken(
+		    w, row->lane, row->seq, "it names no serial");
 	if (store_trail_standing(w->store, &s, serial, w->why) != 0)
-		return failed(w);
+		return walk_failed(w);
 	/* Later records have their turn. */
 	if (s.seq != row->seq || (wrong = standing_wrong(&s)) == NULL)
 		return 0;
 	text = str_fmt("certificate %s %s", serial, wrong);
-	rc = broken(w, row->lane, row->seq, text);
+	rc = walk_broken(w, row->lane, row->seq, text);
 	free(text);
 	return rc;
 }
@@ -194,11 +159,11 @@ off_look(const char *serial, void *arg)
 	int rc;
 
 	if (store_trail_standing(w->store, &s, serial, w->why) != 0)
-		return failed(w);
+		return walk_failed(w);
 	if ((wrong = standing_wrong(&s)) == NULL)
 		return 0;
 	text = str_fmt("certificate %s %s", serial, wrong);
-	rc = broken(w, 0, s.seq, text);
+	rc = walk_broken(w, 0, s.seq, text);
 	free(text);
 	return rc;
 }
@@ -208,190 +173,6 @@ retired_off_look(const struct store_revoked *r, const char *issuer, void *arg)
 {
 	(void)issuer;
 	return off_look(r->serial, arg);
-}
-
-/* ---- gaps that are known ------------------------------------------------------- */
-
-char *
-audit_gap_text(int64_t lane, int64_t from, int64_t to, int64_t head_time)
-{
-	char when[WHEN_LEN], of[40] = "";
-
-	if (lane != 0)
-		(void)snprintf(
-		    of, sizeof(of), " of lane %lld", (long long)lane);
-	when_write(when, head_time);
-	return str_fmt("records %lld to %lld%s are lost: a head of %s told of "
-		       "them",
-	    (long long)from, (long long)to, of, when);
-}
-
-bool
-audit_gap_read(int64_t *lane, int64_t *from, int64_t *to, const char *text)
-{
-	long long a, b, l = 0;
-
-	if (sscanf(text, "records %15lld to %15lld of lane %15lld are lost", &a,
-		&b, &l) != 3 &&
-	    sscanf(text, "records %15lld to %15lld are lost", &a, &b) != 2)
-		return false;
-	*lane = l;
-	*from = a;
-	*to = b;
-	return true;
-}
-
-static int
-gap_look(struct walk *w, const struct trail_row *row, const struct json *j)
-{
-	const char *text = json_str_of(j, "text");
-	struct span_of_records gap = {.time = row->time};
-
-	if (text == NULL ||
-	    !audit_gap_read(&gap.lane, &gap.from, &gap.to, text))
-		return broken(w, row->lane, row->seq, "it tells of no gap");
-	w->gap = mem_grow(w->gap, w->gaps + 1, sizeof(*w->gap));
-	w->gap[w->gaps++] = gap;
-	w->report->gaps++;
-	return 0;
-}
-
-static bool
-forgiven(const struct walk *w, const struct audit_mark *m)
-{
-	for (size_t i = 0; i < w->gaps; i++)
-		if (m->time <= w->gap[i].time / 1000000 &&
-		    (m->back || (m->lane == w->gap[i].lane &&
-				    m->seq >= w->gap[i].from &&
-				    m->seq <= w->gap[i].to)))
-			return true;
-	return false;
-}
-
-/* ---- heads ----------------------------------------------------------------------- */
-
-static int
-mark_next(struct walk *w)
-{
-	w->more = false;
-	if (w->marks != NULL &&
-	    w->marks->next(w->marks->arg, &w->mark, &w->more, w->why) != 0)
-		return failed(w);
-	return 0;
-}
-
-static int
-mark_wrong(struct walk *w)
-{
-	const struct audit_mark *m = &w->mark;
-	char text[640];
-
-	(void)snprintf(text, sizeof(text), "%s: %s", m->where, m->wrong);
-	return broken(w, m->lane, m->seq, text);
-}
-
-static int
-mark_doubt(struct walk *w)
-{
-	if (w->doubts == DOUBTS)
-		return broken(w, w->mark.lane, w->mark.seq,
-		    "thousands of heads tell of records that are not here");
-	w->doubt = mem_grow(w->doubt, w->doubts + 1, sizeof(*w->doubt));
-	w->doubt[w->doubts++] = w->mark;
-	return 0;
-}
-
-static int
-mark_good(struct walk *w)
-{
-	struct audit_report *r = w->report;
-	char text[640];
-
-	if (w->dense && w->mark.certificates >= 0 &&
-	    w->mark.certificates != r->issued) {
-		(void)snprintf(text, sizeof(text),
-		    "%s tells of %lld certificates, not %lld", w->mark.where,
-		    (long long)w->mark.certificates, (long long)r->issued);
-		return broken(w, w->mark.lane, w->mark.seq, text);
-	}
-	r->heads += !w->mark.again;
-	w->covered = w->mark.seq;
-	if (r->covered_at < w->mark.time)
-		r->covered_at = w->mark.time;
-	return 0;
-}
-
-/* Those of the record that was just looked at, and before. */
-static int
-marks_look(struct walk *w, int64_t seq, const uint8_t hash[SHA256_LEN])
-{
-	int rc = 0;
-
-	while (rc == 0 && w->more && w->mark.seq <= seq) {
-		const struct audit_mark *m = &w->mark;
-
-		if (m->wrong[0] != '\0' && !m->back)
-			rc = mark_wrong(w);
-		else if (!m->back && m->seq == seq &&
-			 memcmp(m->hash, hash, SHA256_LEN) == 0)
-			rc = mark_good(w);
-		else
-			rc = mark_doubt(w);
-		if (rc == 0)
-			rc = mark_next(w);
-	}
-	return rc;
-}
-
-static int64_t
-records_of(const struct walk *w, int64_t lane)
-{
-	for (size_t i = 0; i < w->lanes; i++)
-		if (w->end[i].lane == lane)
-			return w->end[i].records;
-	return 0;
-}
-
-static void
-doubt_tell(struct walk *w, const struct audit_mark *m)
-{
-	int64_t records = records_of(w, m->lane);
-	bool past = m->seq > records;
-	char when[WHEN_LEN], text[640];
-
-	when_write(when, m->time);
-	if (m->back)
-		(void)snprintf(text, sizeof(text),
-		    "%s: on %s the audit had gone back: %s", m->where, when,
-		    m->wrong);
-	else if (past)
-		(void)snprintf(text, sizeof(text),
-		    "it is not there: %s, a head of %s, tells of %lld "
-		    "records; they were cut off, or an older database was put "
-		    "back",
-		    m->where, when, (long long)m->seq);
-	else
-		(void)snprintf(text, sizeof(text),
-		    "it is not what was signed: %s, a head of %s, tells of "
-		    "another one; the chain was made anew, or an older "
-		    "database was put back",
-		    m->where, when);
-	(void)broken(w, m->lane, past ? records + 1 : m->seq, text);
-}
-
-/* The first head of something else than is here, unless a gap is known. */
-static void
-doubts_settle(struct walk *w)
-{
-	const struct audit_report *r = w->report;
-	size_t i = 0;
-
-	while (i < w->doubts && forgiven(w, &w->doubt[i]))
-		i++;
-	if (i < w->doubts &&
-	    !(r->broken && r->seq != 0 &&
-		(r->lane != w->doubt[i].lane || r->seq <= w->doubt[i].seq)))
-		doubt_tell(w, &w->doubt[i]);
 }
 
 /* ---- the walk ----------------------------------------------------------------------- */
@@ -419,7 +200,7 @@ event_look(struct walk *w, const struct trail_row *row, const struct json *j)
 		return revoked_look(w, row, j);
 	if (strcmp(row->event, "retire") == 0)
 		audit_shelf_told(w->shelves, json_str_of(j, "text"));
-	return strcmp(row->event, "gap") == 0 ? gap_look(w, row, j) : 0;
+	return strcmp(row->event, "gap") == 0 ? walk_gap(w, row, j) : 0;
 }
 
 static int
@@ -431,9 +212,9 @@ record_look(struct walk *w, const struct trail_row *row)
 
 	if (json_read(&j, row->record, &why) != 0 ||
 	    json_str_of(j, "event") == NULL)
-		rc = broken(w, row->lane, row->seq, "it is no record");
+		rc = walk_broken(w, row->lane, row->seq, "it is no record");
 	else if (!columns_agree(row, j))
-		rc = broken(w, row->lane, row->seq,
+		rc = walk_broken(w, row->lane, row->seq,
 		    "the columns beside it do not say the same");
 	else
 		rc = event_look(w, row, j);
@@ -448,20 +229,20 @@ each(const struct trail_row *row, void *arg)
 	uint8_t should[SHA256_LEN];
 
 	if (row->seq != w->seq + 1)
-		return broken(w, row->lane,
+		return walk_broken(w, row->lane,
 		    row->seq < 1 ? row->seq : w->seq + 1,
 		    row->seq < 1 ? "it is before the first"
 				 : "it is not there");
 	audit_hash(should, w->hash, row->record);
 	if (memcmp(should, row->hash, SHA256_LEN) != 0)
-		return broken(
+		return walk_broken(
 		    w, row->lane, row->seq, "it is not what was written");
 	if (record_look(w, row) != 0)
 		return 1;
 	memcpy(w->hash, row->hash, SHA256_LEN);
 	w->seq++;
 	w->report->records++;
-	return marks_look(w, row->seq, row->hash);
+	return walk_marks(w, row->seq, row->hash);
 }
 
 /* Files of retired certificates, and what the chain says of them. */
@@ -473,7 +254,7 @@ shelves_look(struct walk *w)
 	if (audit_shelves_wrong(w->shelves, text, sizeof(text), w->why) != 0)
 		return -1;
 	if (text[0] != '\0')
-		(void)broken(w, 0, 0, text);
+		(void)walk_broken(w, 0, 0, text);
 	return 0;
 }
 
@@ -493,13 +274,13 @@ lane_walk(struct walk *w, int64_t lane, struct fail *why)
 		return -1;
 	if ((w->marks != NULL &&
 		w->marks->begin(w->marks->arg, lane, why) != 0) ||
-	    (mark_next(w) == 0 &&
+	    (walk_mark_next(w) == 0 &&
 		store_trail(w->store, lane, before, each, w, why) != 0))
 		return -1;
 	if (!w->failed && !r->broken && w->seq < end.seq)
-		(void)broken(w, lane, w->seq + 1, "it is not there");
+		(void)walk_broken(w, lane, w->seq + 1, "it is not there");
 	if (!w->failed && !r->broken)
-		(void)marks_look(w, INT64_MAX, w->hash);
+		(void)walk_marks(w, INT64_MAX, w->hash);
 	memcpy(r->hash, w->hash, SHA256_LEN);
 	r->covered += w->covered;
 	w->end[w->lanes].lane = lane;
@@ -517,7 +298,7 @@ walk_all(struct walk *w, const int64_t *lane, size_t n, int64_t certificates,
 		if (lane_walk(w, lane[i], why) != 0)
 			return -1;
 	if (!r->broken && r->issued < certificates)
-		(void)broken(w, 0, 0,
+		(void)walk_broken(w, 0, 0,
 		    w->dense ? "the last certificates have no record"
 			     : "certificates have no record");
 	if (!r->broken && store_trail_revoked(w->store, off_look, w, why) != 0)
@@ -527,7 +308,7 @@ walk_all(struct walk *w, const int64_t *lane, size_t n, int64_t certificates,
 		shelves_look(w) != 0))
 		return -1;
 	if (!w->failed)
-		doubts_settle(w);
+		walk_settle(w);
 	return w->failed ? -1 : 0;
 }
 
