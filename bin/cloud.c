@@ -145,18 +145,6 @@ failed_json(const struct outbox_failed *f, void *arg)
 }
 
 static struct json *
-error_json(const struct tally *t)
-{
-	struct json *j = json_new_object();
-
-	json_time(j, "time", t->error_time);
-	json_str(j, "reason", t->error_reason);
-	json_str(j, "text", t->error_text);
-	json_str(j, "cause", t->error_cause);
-	return j;
-}
-
-static struct json *
 status_json(const struct view *v)
 {
 	const struct tally *t = &v->tally;
@@ -179,7 +167,7 @@ status_json(const struct view *v)
 	if (t->last_success != 0)
 		json_time(j, "last_success", t->last_success);
 	if (t->error_time != 0)
-		json_add(j, "last_error", error_json(t));
+		json_add(j, "last_error", tally_error(t));
 	return j;
 }
 

@@ -165,8 +165,8 @@ tally_read(struct tally *tally, const char *state)
 	free(path);
 }
 
-static struct json *
-error_json(const struct tally *t)
+struct json *
+tally_error(const struct tally *t)
 {
 	struct json *j = json_new_object();
 
@@ -197,7 +197,7 @@ tally_json(const struct tally *t)
 	json_add(j, "devices", devices);
 	json_add(j, "waiting", after_json(&t->after));
 	if (t->error_time != 0)
-		json_add(j, "last_error", error_json(t));
+		json_add(j, "last_error", tally_error(t));
 	return j;
 }
 

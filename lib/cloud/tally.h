@@ -5,6 +5,7 @@
 #ifndef MICROCA_TALLY_H
 #define MICROCA_TALLY_H
 
+#include "lib/base/json.h"
 #include "lib/store/outbox.h"
 
 /* How a run ended. */
@@ -42,6 +43,8 @@ void tally_free(struct tally *tally); /* contents, then zero */
 void tally_read(struct tally *tally, const char *state);
 MUST_CHECK int tally_write(
     const struct tally *tally, const char *state, struct fail *why);
+/* The last error: time, reason, text, cause. */
+struct json *tally_error(const struct tally *tally);
 /* A run that ended now.  `why` of what ended it, or FAIL_NONE. */
 void tally_add(struct tally *tally, enum run_result result, int64_t now,
     int64_t duration, const struct tally_devices *devices,

@@ -80,20 +80,13 @@ api_list(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct browse_page page;
 	struct gone gone;
-	struct wish w;
-	int rc = wish_read(&w, &ask->query, ask->now, why);
 
-	if (rc == 0)
-		rc = store_browse(
-		    ask->ca->store, &page, &w.filter, &w.rules, why);
-	if (rc == 0) {
-		rc = gone_find(&gone, ask->ca->store, &page, &w, why);
-		if (rc == 0)
-			(void)list_json(sheet, &page, &gone, ask->now);
-		browse_free(&page);
-	}
-	wish_free(&w);
-	return rc;
+	if (gone_browse(
+		&page, &gone, ask->ca->store, &ask->query, ask->now, why) != 0)
+		return -1;
+	(void)list_json(sheet, &page, &gone, ask->now);
+	browse_free(&page);
+	return 0;
 }
 
 static void

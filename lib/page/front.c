@@ -2,7 +2,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include "lib/base/json.h"
 #include "lib/base/meter.h"
@@ -42,19 +41,6 @@ front_close(void *own)
 }
 
 /* ---- where --------------------------------------------------------------- */
-
-static void
-ask_id(struct ask *ask)
-{
-	uint8_t id[8];
-
-	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id)) {
-		uint64_t now = (uint64_t)when_now_us();
-
-		memcpy(id, &now, sizeof(id));
-	}
-	hex_write(ask->id, (struct span){id, sizeof(id)}, false);
-}
 
 /* `{}` is one segment of letters, digits and - . _ */
 static bool
@@ -118,14 +104,6 @@ route_find(const struct front_route **route, struct ask *ask,
 }
 
 static int
-not_set(struct fail *why, const char *name)
-{
-	fail(why, FAIL_CONFIG, "config",
-	    "the web server's configuration does not fit this program");
-	return fail_cause(why, "%s is not set", name);
-}
-
-static int
 where_take(struct ask *ask, struct fail *why)
 {
 	struct edge *e = ask->edge;
@@ -133,9 +111,9 @@ where_take(struct ask *ask, struct fail *why)
 	e->path.len = 0;
 	ask->method = env_find(e->env, "REQUEST_METHOD", NULL);
 	if (ask->method == NULL)
-		return not_set(why, "REQUEST_METHOD");
+		return edge_not_set(why, "REQUEST_METHOD");
 	if (!request_path(&e->path, e->env))
-		return not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
+		return edge_not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
 	ask->path = e->path.len > 0 ? (const char *)e->path.data : "";
 	ask->head = strcmp(ask->method, "HEAD") == 0;
 	ask->api = strncmp(ask->path, "/api/", 5) == 0;
@@ -437,7 +415,7 @@ front_answer(const struct front_site *site, void *own, struct ca *ca,
 	struct bytes out = {0};
 	struct fail why = {0};
 
-	ask_id(&ask);
+	edge_id(ask.id);
 	ask.peer = peer != NULL ? peer : "";
 	if (run(&ask, &sheet, site, own, trouble, &why) != 0)
 		refuse(&sheet, site, &ask, &why);

@@ -5,7 +5,8 @@
 
 #include "lib/base/when.h"
 
-int
+/* For `page`, which is what `w` asked for. */
+static int
 gone_find(struct gone *gone, struct store *store,
     const struct browse_page *page, const struct wish *w, struct fail *why)
 {
@@ -21,6 +22,21 @@ gone_find(struct gone *gone, struct store *store,
 	(void)snprintf(gone->serial, sizeof(gone->serial), "%s", serial);
 	return store_retired_find(
 	    store, &gone->retired, &gone->found, serial, why);
+}
+
+int
+gone_browse(struct browse_page *page, struct gone *gone, struct store *store,
+    const struct fields *query, int64_t now, struct fail *why)
+{
+	struct wish w;
+	int rc = wish_read(&w, query, now, why);
+
+	if (rc == 0)
+		rc = store_browse(store, page, &w.filter, &w.rules, why);
+	if (rc == 0 && (rc = gone_find(gone, store, page, &w, why)) != 0)
+		browse_free(page);
+	wish_free(&w);
+	return rc;
 }
 
 static void

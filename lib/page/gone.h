@@ -16,9 +16,10 @@ struct gone {
 	char serial[41];
 };
 
-/* For `page`, which is what `w` asked for. */
-MUST_CHECK int gone_find(struct gone *gone, struct store *store,
-    const struct browse_page *page, const struct wish *w, struct fail *why);
+/* The page that `query` asks for (wish.h, store_browse()), and what it lacks. */
+MUST_CHECK int gone_browse(struct browse_page *page, struct gone *gone,
+    struct store *store, const struct fields *query, int64_t now,
+    struct fail *why);
 /* The one that was found: serial, state, reason, revoked, not_after, file. */
 struct json *gone_json(const struct gone *gone);
 

@@ -141,16 +141,11 @@ list(struct ask *ask, struct sheet *sheet, struct fail *why)
 {
 	struct browse_page page;
 	struct gone gone;
-	struct wish w;
-	int rc = wish_read(&w, &ask->query, ask->now, why);
+	int rc = gone_browse(
+	    &page, &gone, ask->ca->store, &ask->query, ask->now, why);
 
-	if (rc == 0)
-		rc = store_browse(
-		    ask->ca->store, &page, &w.filter, &w.rules, why);
 	if (rc == 0) {
-		rc = gone_find(&gone, ask->ca->store, &page, &w, why);
-		if (rc == 0)
-			list_write(sheet, ask, &page, &gone, NULL);
+		list_write(sheet, ask, &page, &gone, NULL);
 		browse_free(&page);
 	} else if (why->kind == FAIL_MALFORMED) {
 		list_write(sheet, ask, NULL, NULL, why->text);
@@ -158,7 +153,6 @@ list(struct ask *ask, struct sheet *sheet, struct fail *why)
 		memset(why, 0, sizeof(*why));
 		rc = 0;
 	}
-	wish_free(&w);
 	return rc;
 }
 

@@ -8,6 +8,9 @@
 #include <sys/types.h>
 
 #include "lib/base/bytes.h"
+#include "lib/base/fail.h"
+
+#define EDGE_ID 17 /* with its 0 */
 
 struct edge {
 	char *const *env; /* "NAME=value", NULL-terminated */
@@ -26,5 +29,10 @@ struct edge {
 	bool once;         /* the process ends with this request */
 	struct bytes path; /* the request's raw path, for intake */
 };
+
+/* What a request is called in log, audit and answer: 16 hex digits, random. */
+void edge_id(char id[EDGE_ID]);
+/* The web server does not set `name`, which it has to: FAIL_CONFIG "config". */
+int edge_not_set(struct fail *why, const char *name);
 
 #endif

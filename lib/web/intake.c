@@ -2,35 +2,12 @@
 
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include <openssl/crypto.h>
 
-#include "lib/base/when.h"
 #include "lib/web/channel.h"
 #include "lib/web/local.h"
 #include "lib/web/shown.h"
-
-static void
-request_id(struct request *rq)
-{
-	uint8_t id[8];
-
-	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id)) {
-		uint64_t now = (uint64_t)when_now_us();
-
-		memcpy(id, &now, sizeof(id));
-	}
-	hex_write(rq->id, (struct span){id, sizeof(id)}, false);
-}
-
-static int
-not_set(struct fail *why, const char *name)
-{
-	fail(why, FAIL_CONFIG, "config",
-	    "the web server's configuration does not fit this program");
-	return fail_cause(why, "%s is not set", name);
-}
 
 static int
 no_such_path(struct fail *why)
@@ -65,9 +42,9 @@ endpoint_of(struct request *rq, const struct operation *op,
 		return fail(why, FAIL_DENIED, "auth-config",
 		    "the web server names the endpoint twice");
 	if (name == NULL)
-		return not_set(why, "MICROCA_ENDPOINT");
+		return edge_not_set(why, "MICROCA_ENDPOINT");
 	if ((port = settings_endpoint(settings, name)) == NULL) {
-		not_set(why, "an endpoint that microca.conf knows");
+		edge_not_set(why, "an endpoint that microca.conf knows");
 		return fail_cause(why, "MICROCA_ENDPOINT is %s", name);
 	}
 	rq->frontend = port->frontend;
@@ -89,7 +66,7 @@ path_take(struct request *rq, const struct operation *op,
 
 	e->path.len = 0;
 	if (!request_path(&e->path, e->env))
-		return not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
+		return edge_not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
 	rq->path = e->path.len > 0 ? (const char *)e->path.data : "";
 	if (!op->est)
 		return 0;
@@ -249,7 +226,7 @@ intake(struct request *rq, const struct operation *op,
 {
 	const char *peer = env_find(e->env, "REMOTE_ADDR", NULL), *accept;
 
-	request_id(rq);
+	edge_id(rq->id);
 	rq->peer = peer != NULL ? peer : "";
 	rq->path = "";
 	rq->content_length = -1;
@@ -263,7 +240,7 @@ intake(struct request *rq, const struct operation *op,
 	rq->wants_json =
 	    accept != NULL && strstr(accept, "application/json") != NULL;
 	if (rq->method == NULL)
-		return not_set(why, "REQUEST_METHOD");
+		return edge_not_set(why, "REQUEST_METHOD");
 	if (path_take(rq, op, settings, e, why) != 0 ||
 	    method_take(rq, op, why) != 0)
 		return -1;

@@ -2,33 +2,11 @@
 
 #include <string.h>
 #include <strings.h>
-#include <sys/random.h>
 
 #include "lib/base/when.h"
 #include "lib/cloud/contract.h"
 #include "lib/web/shown.h"
 #include "lib/wire/request.h"
-
-static void
-visit_id(struct visit *v)
-{
-	uint8_t id[8];
-
-	if (getrandom(id, sizeof(id), 0) != (ssize_t)sizeof(id)) {
-		uint64_t now = (uint64_t)when_now_us();
-
-		memcpy(id, &now, sizeof(id));
-	}
-	hex_write(v->id, (struct span){id, sizeof(id)}, false);
-}
-
-static int
-not_set(struct fail *why, const char *name)
-{
-	fail(why, FAIL_CONFIG, "config",
-	    "the web server's configuration does not fit this program");
-	return fail_cause(why, "%s is not set", name);
-}
 
 /* ---- where --------------------------------------------------------------- */
 
@@ -89,7 +67,7 @@ where_take(struct visit *v, const struct route **route,
 {
 	e->path.len = 0;
 	if (!request_path(&e->path, e->env))
-		return not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
+		return edge_not_set(why, "neither REQUEST_URI nor SCRIPT_NAME");
 	if (e->path.len > 0)
 		v->path = (const char *)e->path.data;
 	if ((*route = route_find(routes, &v->rest, v->path)) == NULL)
@@ -165,13 +143,13 @@ visit_take(struct visit *v, const struct route **route,
 {
 	const char *peer = env_find(e->env, "REMOTE_ADDR", NULL);
 
-	visit_id(v);
+	edge_id(v->id);
 	v->deadline = when_now() + edges->answer_within;
 	v->peer = peer != NULL ? peer : "";
 	v->path = "";
 	v->method = env_find(e->env, "REQUEST_METHOD", NULL);
 	if (v->method == NULL)
-		return not_set(why, "REQUEST_METHOD");
+		return edge_not_set(why, "REQUEST_METHOD");
 	if (where_take(v, route, routes, e, why) != 0 ||
 	    who_take(v, edges, e->env, why) != 0)
 		return -1;
