@@ -62,7 +62,7 @@ struct view_list {
 	const char *next, *first, *csv, *json; /* the last two: paths */
 	bool on;                               /* not the first page */
 	const struct gone *gone; /* what is in files; NULL: see `trouble` */
-	const char *trouble; /* what is wrong with the query; or NULL */
+	const char *trouble;     /* what is wrong with the query; or NULL */
 };
 
 /* One row of a certificate's history. */
