@@ -1,9 +1,13 @@
 #include "lib/base/log.h"
 
+#include <limits.h>
+#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/bytes.h"
@@ -33,21 +37,101 @@ log_open(const char *program, enum log_sink sink, enum log_level most)
 		openlog(program, LOG_PID | LOG_NDELAY, LOG_DAEMON);
 }
 
+static void
+line_write(struct bytes *line, enum log_level level, const char *text)
+{
+	char now[WHEN_LEN];
+
+	when_write(now, when_now());
+	bytes_addf(line, "%s %s[%d] %s: ", now, log_program, (int)getpid(),
+	    levels[level].word);
+	text_escape(line, span_str(text));
+	if (line->len >= PIPE_BUF)
+		line->len = PIPE_BUF - 1;
+	bytes_addc(line, '\n');
+}
+
+/* ---- somebody has to read it ------------------------------------------------ */
+
+/* A pipe that nobody empties takes no more, and must not keep a request: one
+ * line waits this long, the next ones do not wait until there is room. */
+#define PATIENCE 500 /* ms */
+
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
+static unsigned lost; /* lines, since one was written; atomic */
+
+/* A line of PIPE_BUF fits then; an error is write(2)'s to find. */
+static bool
+has_room(int ms)
+{
+	struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+	return poll(&p, 1, ms) > 0;
+}
+
+/* Who writes has the turn, and may be held up by another process that took the
+ * room in between. */
+static bool
+turn_take(void)
+{
+	struct timespec until;
+
+	if (pthread_mutex_trylock(&turn) == 0)
+		return true;
+	if (__atomic_load_n(&lost, __ATOMIC_RELAXED) > 0)
+		return false;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_nsec += PATIENCE * 1000000L;
+	until.tv_sec += until.tv_nsec / 1000000000L;
+	until.tv_nsec %= 1000000000L;
+	return pthread_mutex_timedlock(&turn, &until) == 0;
+}
+
 /* One write(2) a line, so that lines of several processes do not mix. */
+static void
+put(const struct bytes *line)
+{
+	if (write(STDERR_FILENO, line->data, line->len) < 0) {
+		/* Nobody is left to be told. */
+	}
+}
+
+static void
+put_lost(unsigned n)
+{
+	struct bytes line = {0};
+	char *text =
+	    str_fmt("%u lines of the log were lost: nobody read it", n);
+
+	line_write(&line, LOG_LEVEL_WARN, text);
+	put(&line);
+	bytes_free(&line);
+	free(text);
+}
+
 static void
 log_line(enum log_level level, const char *text)
 {
 	struct bytes line = {0};
-	char now[WHEN_LEN];
+	unsigned n;
+	bool written = false;
 
-	when_write(now, when_now());
-	bytes_addf(&line, "%s %s[%d] %s: ", now, log_program, (int)getpid(),
-	    levels[level].word);
-	text_escape(&line, span_str(text));
-	bytes_addc(&line, '\n');
-	if (write(STDERR_FILENO, line.data, line.len) < 0) {
-		/* Nobody is left to be told. */
+	line_write(&line, level, text);
+	if (turn_take()) {
+		n = __atomic_load_n(&lost, __ATOMIC_RELAXED);
+		if (n > 0 && has_room(0)) {
+			put_lost(n);
+			(void)__atomic_sub_fetch(&lost, n, __ATOMIC_RELAXED);
+			n = 0;
+		}
+		if (has_room(n > 0 ? 0 : PATIENCE)) {
+			put(&line);
+			written = true;
+		}
+		(void)pthread_mutex_unlock(&turn);
 	}
+	if (!written)
+		(void)__atomic_add_fetch(&lost, 1, __ATOMIC_RELAXED);
 	bytes_free(&line);
 }
 

@@ -1,5 +1,9 @@
 /*
- * log - one event, one line, to standard error or syslog.
+ * log - one event, one line of 4096 octets at most, to standard error or syslog.
+ *
+ * Standard error may be a pipe that nobody empties: then a line waits half a
+ * second, those after it do not wait at all, and when there is room again the
+ * log says how many were lost.  syslogd is waited for by syslog(3).
  *
  * Untrusted octets are escaped before they get here or by the %s of
  * log_write(), which passes the finished line through text_escape().
