@@ -291,7 +291,21 @@ is "once a threshold" "$(alarms)" 1
 up_start up
 issues ''
 forget
-ok "a good one is taken" admin enroll --force intermediate
+# J16: the server answers when nobody listens any more, and once more.
+echo "late 3000" >"$UP/simpleenroll.mode"
+admin enroll --force intermediate >"$T/out" 2>"$T/err"
+is "an answer that comes too late" "$? $(told reason)" "7 up-net"
+late=$(openssl x509 -in "$T/issued.pem" -noout -serial)
+rm "$UP/simpleenroll.mode"
+ok "a good one is taken" admin enroll intermediate
+is "… for the same request" "$(find "$UP" -name 'request.*.body' -size +0 \
+	-printf '%T@ %p\n' | sort -n | tail -n 2 | cut -d' ' -f2 | xargs cksum |
+	cut -d' ' -f1,2 | sort -u | wc -l)" 1
+is "… the newer of two certificates" "$(openssl x509 -noout -serial \
+	-in "$T/state/own/intermediate/current/cert.pem")" \
+	"$(openssl x509 -in "$T/issued.pem" -noout -serial)"
+ok "… which are two" test "$late" != "$(openssl x509 -in "$T/issued.pem" \
+	-noout -serial)"
 is "it is staged" "$(admin issuers --json | jq -r '.[].state' | tr '\n' ' ')" \
 	"active staged "
 is "it is recorded" "$(sql "SELECT count(*) FROM audit
