@@ -174,7 +174,11 @@ soak_programs="lighttpd simpleenroll simplereenroll cacerts csrattrs health
 # A line a program; of five looks the fewest descriptors, for connections come
 # and go.
 soak_sample() { # soak_sample MINUTE
-	local p pid fds n
+	local p pid fds n hz
+	hz=$(getconf CLK_TCK)
+	awk -v head="$1,$(cut -d' ' -f1 /proc/loadavg)" '{ n[$2]++ } END {
+		printf "%s,%d,%d\n", head, n["enrol"], n["renew"] }' \
+		"$T/journal" >>"$soak_out/answers.csv"
 	for p in $soak_programs; do
 		pid=$(pids_of "$p" | head -n 1)
 		[ -n "$pid" ] || {
@@ -187,10 +191,11 @@ soak_sample() { # soak_sample MINUTE
 			if [ -z "$fds" ] || [ "$n" -lt "$fds" ]; then fds=$n; fi
 			sleep 0.05
 		done
-		awk -v head="$1,$p,$pid" -v fds="$fds" '{ v[$1] = $2 } END {
-			printf "%s,%s,%s,%s\n", head, v["Pss:"],
-			v["Private_Dirty:"], fds }' "/proc/$pid/smaps_rollup" \
-			>>"$soak_out/programs.csv"
+		awk -v head="$1,$p,$pid" -v fds="$fds" -v cpu="$(sed 's/.*) //' \
+			"/proc/$pid/stat" | awk -v hz="$hz" '{ print ($12 + $13) / hz * 1000 }')" \
+			'{ v[$1] = $2 } END { printf "%s,%s,%s,%s,%d\n", head,
+			v["Pss:"], v["Private_Dirty:"], fds, cpu }' \
+			"/proc/$pid/smaps_rollup" >>"$soak_out/programs.csv"
 	done
 }
 
@@ -259,7 +264,7 @@ soak_slopes() {
 # database that a crowd of requests had opened.
 soak_leaks() { # soak_leaks MINUTES
 	local p d1 d2 ds f1 f2 again bad long=0
-	[ "$1" -ge 20 ] || long=1
+	[ "$1" -ge 30 ] || long=1
 	while read -r p d1 d2 ds f1 f2 again; do
 		bad=0
 		[ "$long" -ne 0 ] || bad=$(awk -v d="$ds" -v f="$((f2 - f1))" \
@@ -273,14 +278,45 @@ descriptors $f1, then $f2; started again $again times"
 
 # Percentiles are told, not judged: the machine may have other work.
 soak_percentiles() { # soak_percentiles MINUTES
-	awk -F, -v q="$(($1 / 4))" -v last="$1" 'BEGIN { if (q < 1) q = 1 }
-	NR > 1 && ($1 < q || $1 >= last - q) && $1 < last {
-		k = $2 ($1 < q ? ", first quarter" : ", last quarter")
-		n[k]++; a[k] += $4; b[k] += $5; c[k] += $6; if ($7 > d[k]) d[k] = $7
-	}
-	END { for (k in n) printf "     %s: median %.1f, 95th %.1f, 99th %.1f, " \
-		"most %.1f ms (means of minutes)\n", k, a[k] / n[k], b[k] / n[k],
-		c[k] / n[k], d[k] }' "$soak_out/latency.csv" | sort
+	local q=$((($1 + 3) / 4)) what
+	for what in enrol renew; do
+		soak_quarter $what 0 "$q" "first quarter"
+		soak_quarter $what $(($1 - q)) "$1" "last quarter"
+	done
+}
+
+# soak_quarter WHAT FROM UNTIL NAME: the median minute of each percentile.
+soak_quarter() {
+	local column said=
+	for column in 4 5 6; do
+		said="$said $(awk -F, -v w="$1" -v a="$2" -v b="$3" -v c=$column \
+			'$2 == w && $1 >= a && $1 < b { print $c }' \
+			"$soak_out/latency.csv" | median)"
+	done
+	# shellcheck disable=SC2086 # three numbers
+	printf '     %s, %s: median %.0f, 95th %.0f, 99th %.0f ms; the slowest answer %.0f ms\n' \
+		"$1" "$4" $said "$(awk -F, -v w="$1" -v a="$2" -v b="$3" \
+			'$2 == w && $1 >= a && $1 < b && $7 + 0 > m { m = $7 + 0 }
+			END { print m + 0 }' "$soak_out/latency.csv")"
+}
+
+# What an answer costs does not follow the machine's other work as its time does.
+soak_cpu() { # soak_cpu MINUTES
+	awk -F, -v q="$((($1 + 3) / 4))" -v last="$1" '
+	FILENAME ~ /answers/ { n["simpleenroll", $1] = $3
+		n["simplereenroll", $1] = $4; load[$1] = $2; next }
+	{ cpu[$2, $1] = $7 }
+	function cost(p, from, to,   k) { k = n[p, to] - n[p, from]
+		return k > 0 ? (cpu[p, to] - cpu[p, from]) / k * 1000 : 0 }
+	function mean(from, to,   i, s) { for (i = from + 1; i <= to; i++)
+		s += load[i]; return s / (to - from) }
+	END { split("simpleenroll simplereenroll", p, " ")
+		for (i = 1; i <= 2; i++) printf "     CPU of an answer, %s: %.0f us" \
+		" in the first quarter, %.0f in the last\n", p[i],
+		cost(p[i], 0, q), cost(p[i], last - q, last)
+		printf "     the machine'"'"'s load: %.1f in the first quarter, %.1f in " \
+		"the last\n", mean(0, q), mean(last - q, last) }' \
+		"$soak_out/answers.csv" "$soak_out/programs.csv"
 }
 
 # soak_equal TEXT FILE FILE: the same lines.
@@ -343,6 +379,7 @@ soak_verdict() { # soak_verdict MINUTES
 		"integrity_check of the database"
 	soak_leaks "$1"
 	soak_percentiles "$1"
+	soak_cpu "$1"
 	echo "     microca-upload, peak memory: $(tail -n +2 "$soak_out/upload.csv" |
 		cut -d, -f2 | sort -n | sed -n '1p;$p' | tr '\n' ' ')KiB (least, most)"
 }
@@ -351,8 +388,9 @@ bench_soak() { # bench_soak MINUTES
 	local minutes=$1 minute from tick
 	title "soak: half load for $minutes minutes"
 	mkdir -p "$soak_out"
-	echo "minute,program,pid,pss_kb,private_dirty_kb,fds" \
+	echo "minute,program,pid,pss_kb,private_dirty_kb,fds,cpu_ms" \
 		>"$soak_out/programs.csv"
+	echo "minute,load,enrolments,renewals" >"$soak_out/answers.csv"
 	echo "minute,peak_kib,cpu_ms,wall_ms,status" >"$soak_out/upload.csv"
 	soak_start
 	"$build/bench/load/fleet" -u "https://localhost:$port" \
