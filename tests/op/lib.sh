@@ -395,5 +395,19 @@ before_refusal() {
 }
 refused() {
 	is "$1" "$2 $(reason) audit $(($(refusals) - rows_before)) \
-issued $(($(issued) - issued_before))" "$3 $4 audit 1 issued 0"
+issued $(($(issued) - issued_before))$(odd)" "$3 $4 audit 1 issued 0"
+}
+# What is wrong with the last refusal's text and log: a body is one plain line
+# with nothing of the box in it, a log line has no control characters.
+odd() {
+	if [ -s "$T/body" ]; then
+		[ "$(LC_ALL=C grep -cE \
+			'^[a-z0-9-]+: [ -~]+ \(request [0-9a-f]{16}\)$' \
+			"$T/body") $(wc -l <"$T/body")" = "1 1" ] ||
+			echo " not one plain line: $(cat -v "$T/body")"
+		grep -qE "$T|/var/|sqlite|SELECT|pkcs11:|\.c:[0-9]" "$T/body" &&
+			echo " not quiet: $(cat "$T/body")"
+	fi
+	[ ! -f "$T/log" ] || ! LC_ALL=C grep -q '[[:cntrl:]]' "$T/log" ||
+		echo " control characters in the log"
 }

@@ -51,7 +51,7 @@ bad() { # bad NAME STATUS REASON try-arguments...: refused and recorded
 	before_refusal
 	bad_got=$(try "$@")
 	is "$bad_name" "$bad_got $(last_refusal reason) \
-audit $(($(refusals) - rows_before)) issued $(($(issued) - issued_before))" \
+audit $(($(refusals) - rows_before)) issued $(($(issued) - issued_before))$(odd)" \
 		"$bad_status $bad_reason audit 1 issued 0"
 }
 
