@@ -125,7 +125,8 @@ hushed() { # hushed TEXT
 answer() {
 	local n=$1 status=$2 word=$3 head body
 	head=
-	[ ! -f "$T/h.$n" ] || head=$(tr -d '\r' <"$T/h.$n")
+	[ ! -f "$T/h.$n" ] || IFS= read -r -d '' head <"$T/h.$n"
+	head=${head//$'\r'/}
 	named=
 	case $status in
 	405) [[ $head == *$'\nAllow: '* || $word = F ]] || said "no Allow" ;;
@@ -136,7 +137,9 @@ answer() {
 	esac
 	[ -s "$T/b.$n" ] || return 0
 	case $status in 200 | 204) return 0 ;; esac
-	body=$(tr '\0' '?' <"$T/b.$n")
+	# It is read to its end, or to a NUL.
+	! IFS= read -r -d '' body <"$T/b.$n" || said "a NUL in the body"
+	body=${body%$'\n'}
 	hushed "$head$body"
 	[ "$word" != F ] || return 0
 	[[ $body =~ ^([a-z0-9-]+):\ [\ -~]+\ \(request\ ([0-9a-f]{16})\)$ ]] || {
@@ -151,9 +154,10 @@ answer() {
 # fits WORD WANTED: one of WANTED, "a|b"; "*" is any.
 fits() { [ "$2" = '*' ] || [[ "|$2|" == *"|$1|"* ]]; }
 
-# member RECORD NAME: a string or number of the audit's compact JSON
+# member RECORD NAME: a string or number of the audit's compact JSON, in `value`
 member() {
-	[[ $1 =~ \"$2\":\"?([^\",}]*) ]] && printf '%s' "${BASH_REMATCH[1]}"
+	value=
+	[[ ! $1 =~ \"$2\":\"?([^\",}]*) ]] || value=${BASH_REMATCH[1]}
 }
 
 # recorded COUNT WORD STATUS ID...: one audit record each, as it has to be; one
@@ -171,28 +175,37 @@ recorded() {
 	[ "$word" != new ] || return 0
 	for r in "${rows[@]}"; do
 		[[ $r != *[[:cntrl:]]* ]] || said "audit: control octets"
-		if [ "$(member "$r" event)" != refuse ] ||
-			! fits "$(member "$r" reason)" "$word" ||
-			! fits "$(member "$r" status)" "${status/#-/400}"; then
-			said "audit: $r"
-		fi
-		[ -n "$(member "$r" operation)" ] || said "audit, no operation: $r"
-		at=$(member "$r" time)
-		[[ ! $at < $begun && ! $(TZ=UTC printf '%(%FT%T)T.9Z') < $at ]] ||
-			said "audit: $at is not now in UTC"
-		[ -n "$(member "$r" peer)" ] || said "audit, no peer: $r"
+		member "$r" event
+		[ "$value" = refuse ] || said "audit: $r"
+		member "$r" reason
+		fits "$value" "$word" || said "audit: $r"
+		member "$r" status
+		fits "$value" "${status/#-/400}" || said "audit: $r"
+		member "$r" operation
+		[ -n "$value" ] || said "audit, no operation: $r"
+		member "$r" time
+		TZ=UTC printf -v at '%(%FT%T)T.9Z'
+		[[ ! $value < $begun && ! $at < $value ]] ||
+			said "audit: $value is not now in UTC"
+		member "$r" peer
+		[ -n "$value" ] || said "audit, no peer: $r"
 		case $word in
 		path | method | config | body-short | body-long | auth-config | \
 			auth-none | type | encoding | too-large | length | auth | \
 			timeout | aborted | client-*) ;;
-		*) [ -n "$(member "$r" requester)" ] ||
-			said "audit: nobody asked: $r" ;;
+		*)
+			member "$r" requester
+			[ -n "$value" ] || said "audit: nobody asked: $r"
+			;;
 		esac
 		# Read at all, a request is named by its hash.
 		case $word in
 		profile-* | san-policy | name-* | ra-scope | reenroll-name | \
 			key-reuse | window)
-			at="$(member "$r" csr_sha256) $(member "$r" spki_sha256)"
+			member "$r" csr_sha256
+			at=$value
+			member "$r" spki_sha256
+			at+=" $value"
 			[[ $at =~ ^[0-9a-f]{64}\ [0-9a-f]{64}$ ]] ||
 				said "audit: which request? $r" ;;
 		esac
@@ -204,8 +217,8 @@ recorded() {
 		*) [[ ${rows[*]} == *"\"request\":\"$one\""* ]] ||
 			said "audit: nothing of request $one" ;;
 		esac
-		r=${lines//[^$'\n']/}
-		[ "$(grep -cF "request $one" <<<"$lines")" = 1 ] ||
+		r=${lines//"request $one"/}
+		[ $((${#lines} - ${#r})) = $((${#one} + 8)) ] ||
 			said "not one log line of request $one: $lines"
 	done
 }
@@ -236,8 +249,9 @@ seen() {
 		((i % 2)) || first=$status
 		[ "$status" = "$first" ] || said "then status $status"
 		# The better of two: the machine may be busy with something else.
-		if ((i % 2 == 0)) || (($(ms "$seconds") < best)); then
-			best=$(ms "$seconds")
+		ms "$seconds"
+		if ((i % 2 == 0)) || ((value < best)); then
+			best=$value
 		fi
 		((i % 2 == 0 || best <= limit * 1000)) || said "took $best ms"
 		answer "$i" "$status" "$word"
@@ -259,4 +273,8 @@ seen() {
 	recorded "$n" "$word" "$want" "${ids[@]}"
 	bounded
 }
-ms() { local s=${1/./}; echo $((10#${s:0:$((${#s} - 3))})); } # 1.234567
+# ms SECONDS, as 1.234567: into `value`
+ms() {
+	local s=${1/./}
+	value=$((10#${s:0:$((${#s} - 3))}))
+}
