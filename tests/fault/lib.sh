@@ -5,7 +5,7 @@
 
 : >"$T/given"
 : >"$T/asked"
-STATE=${STATE:-$T/state}
+STATE=${STATE:-$T/state} PUBLIC=${PUBLIC:-$T/public}
 sql() { sqlite3 -readonly "$STATE/microca.db" "$1"; }
 FAULT=$T/fault # lib/base/fault.h
 
@@ -21,7 +21,7 @@ profiles_write() {
 }
 conf_write() { # conf_write KEY MORE
 	cat >"$CONF" <<-END
-	state = "$STATE"; public = "$T/public"; run = "$T/run";
+	state = "$STATE"; public = "$PUBLIC"; run = "$T/run";
 	profiles = "profiles.conf"; allow_cgi = true; threads = 10;
 	web_server_users = ("$(id -u)"); body_wait = "2s";
 	disk_reserve = "${RESERVE:-1M}"; $2
