@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "lib/base/when.h"
+#include "lib/ca/crls.h"
+#include "lib/ca/restore.h"
 #include "lib/cloud/heads.h"
 
 /* ---- verify ---------------------------------------------------------------- */
@@ -112,22 +114,65 @@ head(struct tool *tool, int argc, char **argv, struct fail *why)
 	return rc;
 }
 
+/* What is published and newer: its revocations, and its number. */
+static int
+list_take(struct restore_report *report, struct ca *ca,
+    const struct crls_ahead *ahead, const char *requester, struct fail *why)
+{
+	const struct restore_wish wish = {
+	    .requester = requester, .now = when_now()};
+	const struct crls_state list = {
+	    .keyid = ahead->keyid, .number = ahead->number};
+	const struct issuer *issuer =
+	    issuers_by_keyid(ca->issuers, ahead->keyid, wish.now);
+
+	if (issuer != NULL && restore_list(report, ca->store, issuer,
+				  ca->settings, &wish, why) != 0)
+		return -1;
+	printf("the published list of key %s is newer: numbers go on from "
+	       "%lld\n",
+	    ahead->keyid, (long long)ahead->number);
+	return crls_go_on(ca->store, &list, requester, why);
+}
+
+static int
+lists_take(bool *any, struct ca *ca, const char *requester, struct fail *why)
+{
+	struct restore_report report = {0};
+	struct crls_ahead ahead;
+	int rc;
+
+	while ((rc = crls_ahead(&ahead, ca->settings, ca->store, why)) == 0 &&
+	       ahead.keyid[0] != '\0') {
+		*any = true;
+		if ((rc = list_take(&report, ca, &ahead, requester, why)) != 0)
+			break;
+	}
+	if (report.revocations + report.forgotten > 0)
+		printf("stay revoked: %zu, and %zu of which the database "
+		       "knows nothing else\n",
+		    report.revocations, report.forgotten);
+	return rc;
+}
+
 static int
 gap(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	struct ca *ca = NULL;
-	bool found = false;
+	bool found = false, listed = false;
 	int rc = -1;
 
 	if (options_read(NULL, 0, &argc, &argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
-	if (tool_ca(&ca, tool, CA_STORE, why) == 0)
-		rc = heads_gap(&found, ca->settings, ca->store,
-		    tool->who->requester, when_now(), why);
-	if (rc == 0)
-		puts(found ? "the gap is recorded; heads begin anew"
-			   : "no head tells of more than is here");
+	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
+	    heads_gap(&found, ca->settings, ca->store, tool->who->requester,
+		when_now(), why) == 0)
+		rc = lists_take(&listed, ca, tool->who->requester, why);
+	if (rc == 0 && found)
+		puts("the gap is recorded; heads begin anew");
+	else if (rc == 0 && !listed)
+		puts("no head and no list tells of more than is here");
 	ca_drop(ca);
 	return rc;
 }

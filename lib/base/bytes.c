@@ -17,6 +17,43 @@ mem_must(void *p)
 	return p;
 }
 
+/* OpenSSL's functions take what they did not get for bad input: a request
+ * would be called malformed, and a certificate another one. */
+static void *
+openssl_malloc(size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return n != 0 ? mem_must(malloc(n)) : NULL;
+}
+
+static void *
+openssl_realloc(void *p, size_t n, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	if (n != 0)
+		return mem_must(realloc(p, n));
+	free(p);
+	return NULL;
+}
+
+static void
+openssl_free(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+/* Before its first allocation; later it would refuse. */
+__attribute__((constructor)) static void
+openssl_set_up(void)
+{
+	(void)CRYPTO_set_mem_functions(
+	    openssl_malloc, openssl_realloc, openssl_free);
+}
+
 void *
 mem_new(size_t size)
 {

@@ -3,6 +3,7 @@
  *
  * Memory: mem_new() and its kin never return NULL.  Out of memory ends the
  * process and the spawner starts another; sizes are bounded before allocation.
+ * So do OpenSSL's allocations in whatever links this.
  *
  * Base64 is RFC 8951, 3.1 over RFC 4648, 4: blanks, tabs, CR and LF anywhere,
  * everything else strict (alphabet, padding, zero trailing bits).

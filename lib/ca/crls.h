@@ -56,6 +56,31 @@ bool crls_wanted(const struct settings *settings);
 MUST_CHECK int crls_health(const struct settings *settings,
     const struct issuers *all, int64_t now, struct fail *why);
 
+/* The list of this key, when it is this issuer's signature; NULL: it is not to be
+ * believed, or not there.  X509_CRL_free(). */
+X509_CRL *crls_signed(
+    const struct settings *settings, const struct issuer *issuer);
+
+/* ---- was an older database put back? (crls_ahead.c) ---- */
+
+/*
+ * A list is recorded before it is published: one that its key signed, with a
+ * higher number than the store's, tells of a database that is behind.
+ */
+struct crls_ahead {
+	char keyid[2 * 64 + 1]; /* "": none is */
+	int64_t number, known;  /* of the list, the store's */
+};
+/* The first of this CA's that is so.  A store that knows of no list of a key is
+ * not judged by it: it may come from before numbers were kept.  As
+ * store_crl_last(), issuers_present(); FAIL_BROKEN "file". */
+MUST_CHECK int crls_ahead(struct crls_ahead *ahead,
+    const struct settings *settings, struct store *store, struct fail *why);
+/* The store's number goes on from that of the list, with a record that says so;
+ * nothing when it is not behind. */
+MUST_CHECK int crls_go_on(struct store *store, const struct crls_state *list,
+    const char *requester, struct fail *why);
+
 /* public/crl/KEYID.crl; the caller frees. */
 char *crls_path(const struct settings *settings, const char *keyid);
 

@@ -7,6 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <openssl/err.h>
+
+#include "lib/base/file.h"
 #include "lib/wire/crl.h"
 
 #define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
@@ -61,6 +64,29 @@ crls_read(struct crls_state *state, const struct settings *settings,
 	state->path = NULL;
 	free(path);
 	return rc;
+}
+
+X509_CRL *
+crls_signed(const struct settings *settings, const struct issuer *issuer)
+{
+	char *path = crls_path(settings, issuer->authority->keyid);
+	struct bytes der = {0};
+	struct fail no = {0};
+	const uint8_t *p;
+	X509_CRL *crl = NULL;
+
+	if (file_read(&der, path, LIST_MAX, &no) == 0) {
+		p = der.data;
+		crl = d2i_X509_CRL(NULL, &p, (long)der.len);
+	}
+	if (crl != NULL && X509_CRL_verify(crl, issuer->authority->key) != 1) {
+		X509_CRL_free(crl);
+		crl = NULL;
+	}
+	ERR_clear_error();
+	bytes_free(&der);
+	free(path);
+	return crl;
 }
 
 /* All lists that should be there: of every key that has issued and goes on. */

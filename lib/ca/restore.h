@@ -72,6 +72,12 @@ MUST_CHECK int restore_lists(struct restore_report *report, struct store *store,
     const struct issuers *issuers, const struct settings *settings,
     const struct restore_wish *wish, struct fail *why);
 
+/* What the published list of this key tells, if its issuer signed it; needs of
+ * the report nothing, of the wish the requester. */
+MUST_CHECK int restore_list(struct restore_report *report, struct store *store,
+    const struct issuer *issuer, const struct settings *settings,
+    const struct restore_wish *wish, struct fail *why);
+
 /* ---- restore_place.c: files change places -------------------------------------- */
 
 /* Files of the state and public folders that are missing there, from `from`. */

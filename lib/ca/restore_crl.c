@@ -3,15 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "lib/base/file.h"
 #include "lib/ca/crls.h"
 #include "lib/store/backup.h"
 #include "lib/store/retire.h"
-
-#define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
 
 /* One list, and what becomes of its entries. */
 struct taking {
@@ -223,30 +219,6 @@ entries_take(struct taking *t, X509_CRL *crl, struct fail *why)
 	return rc;
 }
 
-/* The list, when its issuer signed it; NULL: it is not believed. */
-static X509_CRL *
-list_read(const struct settings *settings, const struct issuer *issuer)
-{
-	char *path = crls_path(settings, issuer->authority->keyid);
-	struct bytes der = {0};
-	struct fail no = {0};
-	const uint8_t *p;
-	X509_CRL *crl = NULL;
-
-	if (file_read(&der, path, LIST_MAX, &no) == 0) {
-		p = der.data;
-		crl = d2i_X509_CRL(NULL, &p, (long)der.len);
-	}
-	if (crl != NULL && X509_CRL_verify(crl, issuer->authority->key) != 1) {
-		X509_CRL_free(crl);
-		crl = NULL;
-	}
-	ERR_clear_error();
-	bytes_free(&der);
-	free(path);
-	return crl;
-}
-
 /* The number that the backup knows of; 0: none. */
 static int64_t
 number_known(const struct manifest *m, const char *keyid)
@@ -257,8 +229,8 @@ number_known(const struct manifest *m, const char *keyid)
 	return 0;
 }
 
-static int
-one_take(struct restore_report *report, struct store *store,
+int
+restore_list(struct restore_report *report, struct store *store,
     const struct issuer *issuer, const struct settings *settings,
     const struct restore_wish *wish, struct fail *why)
 {
@@ -266,20 +238,33 @@ one_take(struct restore_report *report, struct store *store,
 	    .wish = wish,
 	    .store = store,
 	    .keyid = issuer->authority->keyid,
-	    .whence = "the published revocation list tells so"};
-	struct crls_state state;
-	struct fail no = {0};
-	X509_CRL *crl;
-	int rc = 0;
+	    .whence = "the published revocation list tells so",
+	    .why = why};
+	X509_CRL *crl = crls_signed(settings, issuer);
+	int rc = crl != NULL ? entries_take(&t, crl, why) : 0;
 
-	if (crls_read(&state, settings, t.keyid, &no) != 0 ||
-	    state.number <= number_known(&report->archive.manifest, t.keyid))
-		return 0;
-	crl = list_read(settings, issuer);
-	if (crl != NULL)
-		rc = entries_take(&t, crl, why);
 	X509_CRL_free(crl);
 	return rc;
+}
+
+/* The number goes on from what was published, here or with the backup: else
+ * the guard would call the database old. */
+static int
+one_take(struct restore_report *report, struct store *store,
+    const struct issuer *issuer, const struct settings *settings,
+    const struct restore_wish *wish, struct fail *why)
+{
+	const char *keyid = issuer->authority->keyid;
+	int64_t known = number_known(&report->archive.manifest, keyid);
+	struct crls_state list;
+	struct fail no = {0};
+	int rc = 0;
+
+	if (crls_read(&list, settings, keyid, &no) == 0 && list.number > known)
+		rc = restore_list(report, store, issuer, settings, wish, why);
+	if (list.number < known)
+		list.number = known;
+	return rc == 0 ? crls_go_on(store, &list, wish->requester, why) : rc;
 }
 
 int

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ca/crls.h"
 #include "lib/cloud/heads.h"
 #include "lib/store/trail.h"
 
@@ -39,8 +40,8 @@ lane_check(const struct checkpoint *cp, size_t i, struct store *store,
 	                                          : behind(cp, i, store, why);
 }
 
-int
-guard_check(
+static int
+heads_check(
     const struct settings *settings, struct store *store, struct fail *why)
 {
 	struct checkpoint cp;
@@ -55,4 +56,31 @@ guard_check(
 		rc = lane_check(&cp, i, store, why);
 	checkpoint_free(&cp);
 	return rc;
+}
+
+static int
+lists_check(
+    const struct settings *settings, struct store *store, struct fail *why)
+{
+	struct crls_ahead ahead;
+
+	if (crls_ahead(&ahead, settings, store, why) != 0)
+		return -1;
+	if (ahead.keyid[0] == '\0')
+		return 0;
+	(void)fail(why, FAIL_BUSY, GUARD_BEHIND,
+	    "the database is older than what this CA has published");
+	return fail_cause(why,
+	    "list %lld of key %s is published, and the database knows none "
+	    "after %lld",
+	    (long long)ahead.number, ahead.keyid, (long long)ahead.known);
+}
+
+int
+guard_check(
+    const struct settings *settings, struct store *store, struct fail *why)
+{
+	return heads_check(settings, store, why) == 0
+	           ? lists_check(settings, store, why)
+	           : -1;
 }

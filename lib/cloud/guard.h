@@ -7,8 +7,11 @@
  * may be wrong.  microca restore sets the heads aside and says so in the audit;
  * microca audit gap does it for a database that came another way.
  *
- * Who puts back the heads with the database is not seen here: heads told to
- * syslog or a connector show that, and the hub (docs/backup.md).
+ * Likewise a published revocation list that the database does not know of
+ * (crls_ahead()): lists are in another folder than heads and database.
+ *
+ * Who puts back all of that is not seen here: heads told to syslog or a
+ * connector show it, and the hub (docs/audit.md).
  */
 #ifndef MICROCA_GUARD_H
 #define MICROCA_GUARD_H
@@ -19,9 +22,10 @@
 #define GUARD_BEHIND "db-behind"
 
 /*
- * One read of a small file and one of the store, whatever their size.  Fails:
- * FAIL_BUSY "db-behind"; and as heads_last(), store_trail_find(): then nothing
- * is known.  No head is no failure.
+ * One read of a small file and one of the store, whatever their size, and one
+ * each for each list.  Fails: FAIL_BUSY "db-behind"; and as heads_last(),
+ * store_trail_find(), crls_ahead(): then nothing is known.  No head and no list
+ * is no failure.
  */
 MUST_CHECK int guard_check(
     const struct settings *settings, struct store *store, struct fail *why);

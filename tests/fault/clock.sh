@@ -82,4 +82,72 @@ consistent "after all that"
 is "no certificate was made while it was behind" "$(sql "SELECT count(*)
 	FROM certificate a, certificate b
 	WHERE a.id > b.id AND a.issued < b.issued - 300")" 0
+unwatch
+
+# ---- status, renewal and the certificates of its own
+RIGHT=$((3 * DAY + 600))
+at() { clock $((RIGHT + $1)); }
+under() { # under PROGRAM NAME=VALUE... <body: the status
+	under_program=$1
+	shift
+	cgi "$under_program" LD_PRELOAD="$SHIM" CLOCK_FAULT="$CLOCK" "$@"
+}
+at 0
+csr one /CN=one
+is "a device" "$(under simpleenroll REQUEST_METHOD=POST \
+	"REQUEST_URI=$EST/simpleenroll" MICROCA_ENDPOINT=device \
+	CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+	"SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" <"$T/one.b64")" 200
+certs | openssl x509 -out "$T/one.pem"
+is "a responder" "$(rc_of tool ocsp)" 0
+openssl ocsp -issuer "$T/ca.pem" -cert "$T/one.pem" -no_nonce \
+	-reqout "$T/ocsp.der" 2>/dev/null
+status() {
+	under ocsp REQUEST_METHOD=POST REQUEST_URI=/ocsp \
+		CONTENT_TYPE=application/ocsp-request <"$T/ocsp.der"
+}
+# What it says, judged by who has the right time.
+said() {
+	openssl ocsp -respin "$T/body" -issuer "$T/ca.pem" -no_nonce \
+		-cert "$T/one.pem" -CAfile "$T/root.pem" -no_cert_checks \
+		-resp_text 2>&1 | sed -n "s/^ *$1: //p"
+}
+renewal() {
+	csr renewal /CN=one
+	under simplereenroll REQUEST_METHOD=POST \
+		"REQUEST_URI=$EST/simplereenroll" MICROCA_ENDPOINT=device \
+		CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/one.pem")" <"$T/renewal.b64"
+}
+is "its status" "$(status)" 200
+at -3600
+# What was issued since is not valid yet by that clock, for web servers either.
+is "set back: no renewal" "$(renewal) $(reason)" "403 client-notyet"
+at $((3000 * DAY))
+is "set forward, the responder's certificate has ended: no status" \
+	"$(status) $(said 'Cert Status')" "200 "
+like "… an error that nobody signs" "$(openssl ocsp -respin "$T/body" \
+	-resp_text 2>&1)" '^Responder Error: (unauthorized|trylater)'
+is "… no renewal" "$(renewal) $(reason)" "403 client-path"
+at 0
+is "right again: the status" "$(status) $(said 'Cert Status')" "200 good"
+is "… and the renewal" "$(renewal)" 200
+
+cat >>"$CONF" <<-END
+	certificates = ( { name = "device"; source = "self"; profile = "device";
+	  subject = "CN=box"; } );
+END
+is "a certificate of its own" "$(rc_of tool renew)" 0
+box() { openssl x509 -in "$T/state/own/device/current/cert.pem" -noout -serial; }
+first=$(box)
+at -3600
+is "set back: nothing is due" "$(rc_of tool renew) $(box)" "0 $first"
+is "… and what is forced waits" "$(rc_of tool enroll --force device) $(box)" \
+	"7 $first"
+at $((3000 * DAY))
+is "set forward: it cannot be renewed, is said" "$(rc_of tool renew) $(box)" \
+	"7 $first"
+at 0
+is "right again: what waited is done" "$(rc_of tool renew)" 0
+ok "… a new one" test "$(box)" != "$first"
 done_testing

@@ -62,5 +62,40 @@ ends "a hub that never answers" 30 7 "$UPLOAD" -c "$CONF"
 is "… nothing is given up" "$(dead_letters)" 0
 is "… all of it waits" "$(open_rows)" 20
 hub_faults 0
+azure_ctl /faults '{"do":"slow","ms":40000,"times":0}' >/dev/null
+ends "a hub that answers drop by drop" 30 7 "$UPLOAD" -c "$CONF"
+is "… nothing is given up" "$(dead_letters)" 0
+ends "… compared with it" 30 7 "$BUILDDIR/bin/microca" -c "$CONF" \
+	cloud reconcile
+is "… the CA serves" "$(enrol "drop" "/CN=drop" && echo yes)" yes
+hub_faults 0
 ok "it answers again: all is told" upload_all
+
+# ---- a connector
+connector() { # connector PORT
+	sed -i '/^cloud = /,/^};/d' "$CONF"
+	cat >>"$CONF" <<-END
+	cloud = { mode = "connector"; edge = "edge-1"; site = "here";
+	  budget = "5s";
+	  connector = { url = "https://localhost:$1"; anchors = "root.pem";
+	    certificate = "maker-ra.pem"; key = "maker-ra.key";
+	    timeout = "2s"; };
+	};
+	END
+}
+fill issue e 1 5
+waits=$(open_rows)
+server_start "$T/silent2" server -n
+connector "$port"
+ends "a connector that never begins TLS" 30 7 "$UPLOAD" -c "$CONF"
+server_start "$T/hung" server
+connector "$port"
+echo '{}' >"$T/empty"
+(W=$T/hung && answer default "200 OK" application/json "$T/empty")
+echo "hang 0" >"$T/hung/default.mode"
+ends "a connector that never answers" 30 7 "$UPLOAD" -c "$CONF"
+echo "drip 300" >"$T/hung/default.mode"
+ends "a connector that answers octet by octet" 30 7 "$UPLOAD" -c "$CONF"
+is "… all of it waits" "$(open_rows) $(dead_letters)" "$waits 0"
+is "… the CA serves" "$(enrol late /CN=late && echo yes)" yes
 done_testing

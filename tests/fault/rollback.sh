@@ -112,4 +112,95 @@ is "… the audit verifies, and tells of the gap" "$(rc_of admin audit verify)
 $(grep -c 'gaps are recorded' "$T/out")" "0
 1"
 is "a head is signed again" "$(rc_of admin audit head)" 0
+stop TERM
+
+# ---- the whole state folder is put back, heads and all: the list tells
+is "a list, and a backup" "$(rc_of admin crl --force) \
+$(rc_of admin backup "$T/it.tar")" "0 0"
+for one in nine ten; do
+	enrol $one /CN=$one || bail "enrol"
+done
+sqlite3 "$db" "PRAGMA wal_checkpoint(TRUNCATE)" >/dev/null
+cp -a "$T/state" "$T/image"
+image_back() {
+	rm -rf "$T/state" && cp -a "$T/image" "$T/state"
+}
+start simpleenroll
+is "with heads and list of its own time nothing is wrong" "$(asked eleven)" \
+	"0 200 "
+stop TERM
+image_back
+for one in nine ten; do
+	admin revoke "$(serial_of $one)" >/dev/null || bail "revoke"
+done
+enrol twelve /CN=twelve || bail "enrol"
+admin revoke "$(serial_of twelve)" >/dev/null || bail "revoke"
+admin crl >/dev/null || bail "crl"
+admin audit head >/dev/null || bail "head"
+cp "$list" "$T/list.crl"
+image_back
+start simpleenroll
+is "an image of the state folder: nothing is issued" "$(asked thirteen)" \
+	"0 503 db-behind"
+ok "… the log says by which list" grep -q \
+	'list [0-9]* of key [0-9a-f]* is published, and the database knows none' \
+	"$T/simpleenroll.log"
+is "… no list is made" "$(rc_of admin crl --force)" 7
+ok "… the one that names the revoked ones stays" cmp "$list" "$T/list.crl"
+is "… the responder says nothing" "$(status_of nine)" 503
+ok "… check says so" sh -c "! '$BUILDDIR/bin/microca' -c '$CONF' check \
+	>'$T/check' 2>&1 && grep -q 'older than what this CA has published' \
+	'$T/check'"
+revoked_in_list() {
+	openssl crl -inform DER -in "$list" -noout -text >"$T/listed"
+	for one in nine ten twelve; do
+		grep -q "$(serial_of "$one")" "$T/listed" || return 1
+	done
+}
+is "microca audit gap takes the list over" "$(rc_of admin audit gap)" 0
+like "… and says what of it" "$(cat "$T/out")" 'stay revoked: 2, and 1 '
+ok "… goes on by itself" wait_for 20 sh -c "grep -q 'not behind any more' \
+	'$T/simpleenroll.log'"
+is "… issues" "$(asked thirteen)" "0 200 "
+is "… a list is made" "$(rc_of admin crl --force)" 0
+ok "… on which all of them are revoked still" revoked_in_list
+is "… the responder knows it" "$(status_of nine)" 200
+is "… the audit verifies" "$(rc_of admin audit verify)" 0
+stop TERM
+
+# ---- the same, and microca restore as the way out
+image_back
+is "an image again" "$(rc_of admin crl --force)" 7
+is "microca restore of a backup" "$(rc_of admin restore --accept-loss \
+	"$T/it.tar")" 0
+start simpleenroll
+is "… issues" "$(asked fourteen)" "0 200 "
+is "… a list is made" "$(rc_of admin crl --force)" 0
+ok "… on which all of them are revoked still" revoked_in_list
+ok "… and check" checked
+stop TERM
+
+# ---- a list that this CA did not sign accuses nobody
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+	-keyout "$T/foe.key" -out "$T/foe.pem" -subj "/CN=Foe" \
+	2>/dev/null
+: >"$T/index"
+cat >"$T/ca.cnf" <<-END
+	[ca]
+	default_ca = foe
+	[foe]
+	database = $T/index
+	crlnumber = $T/crlnumber
+	default_md = sha256
+	default_crl_days = 30
+	crl_extensions = ext
+	[ext]
+	authorityKeyIdentifier = keyid
+END
+echo 7FFFFFFFFFFFFFFF >"$T/crlnumber"
+openssl ca -config "$T/ca.cnf" -gencrl -keyfile "$T/foe.key" \
+	-cert "$T/foe.pem" 2>/dev/null | openssl crl -outform DER \
+	-out "$T/foe.crl" || bail "another's list"
+cp "$T/foe.crl" "$list"
+ok "another's list with a high number: check lets it be" checked
 done_testing

@@ -224,7 +224,7 @@ is "… and forgiven" "$(verify | cut -d' ' -f1) $(grep -c '^1 gaps' "$T/out")" 
 ok "heads are made again" admin audit head
 is "… and good" "$(verify | cut -d' ' -f1) $(sed -n '3s/ heads.*//p' "$T/out")" \
 	"0 2"
-is "no second gap" "$(admin audit gap)" "no head tells of more than is here"
+is "no second gap" "$(admin audit gap)" "no head and no list tells of more than is here"
 rm "$T"/state/heads/local.*
 
 # ---- while others write

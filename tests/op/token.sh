@@ -224,6 +224,16 @@ ok "nor in the process list" sh -c "! cat /proc/$enroller/cmdline \
 kill "$renewer"
 stop TERM
 
+# ---- a PIN that is locked: the right one is not taken for a wrong one
+faults login-pin-locked
+start simpleenroll
+is "the PIN is locked" "$(ask pinlocked)" "503 token-pin later"
+ok "… health says so" wait_for 5 health_says '^down: token-pin: simpleenroll: '
+faults
+becomes "it is unlocked, and the same PIN tried again" pinlocked 200
+whole "a locked PIN"
+stop TERM
+
 # ---- H04: a PIN for everybody to read
 chmod 644 "$T/pin"
 start simpleenroll

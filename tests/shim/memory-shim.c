@@ -3,6 +3,7 @@
  *
  *	MEMORY_FAULT=FILE  while FILE says N, one in N allocations fails, by
  *	                   chance; it is looked at again every 50 ms
+ *	MEMORY_ROOT=PATH   programs elsewhere have what they want
  *	MEMORY_LOG=FILE    gets one octet for each that failed
  */
 #include <dlfcn.h>
@@ -11,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -56,7 +58,12 @@ tell(void)
 __attribute__((constructor)) static void
 begin(void)
 {
-	ready = true;
+	const char *root = getenv("MEMORY_ROOT");
+	char path[512];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path));
+
+	ready = root != NULL && n >= (ssize_t)strlen(root) &&
+	        memcmp(path, root, strlen(root)) == 0;
 }
 
 static bool

@@ -12,6 +12,7 @@
  *   session-invalid=N    each time N changes, every session is closed, as a
  *                        resource manager or a card reset would do
  *   login-pin-incorrect  C_Login fails: CKR_PIN_INCORRECT
+ *   login-pin-locked     … CKR_PIN_LOCKED
  *   flip                 C_Sign flips a bit of the signature
  *   sign-ms=N            C_Sign takes N ms, one at a time over all processes
  *                        (a lock on SHIM_CONTROL itself)
@@ -179,6 +180,8 @@ shim_login(CK_SESSION_HANDLE session, CK_USER_TYPE user, CK_UTF8CHAR_PTR pin,
 	log_call("C_Login");
 	if (says("login-pin-incorrect"))
 		return CKR_PIN_INCORRECT;
+	if (says("login-pin-locked"))
+		return CKR_PIN_LOCKED;
 	return real->C_Login(session, user, pin, len);
 }
 
