@@ -103,6 +103,11 @@ live_open(struct live **out, const struct operation *op, const char *conf,
 	live->watch = files_of(live->ca->settings);
 	seen_doubt(live->watch, began);
 	live->close = op->close;
+	if (old != NULL) { /* what is told is what changed */
+		live->guarded =
+		    __atomic_load_n(&old->guarded, __ATOMIC_ACQUIRE);
+		live->guard_why = old->guard_why;
+	}
 	live_guard(live, op);
 	if ((op->load != NULL &&
 		op->load(&live->loaded, live->ca, &live->loaded_why) != 0) ||
