@@ -221,12 +221,15 @@ is "… revoked at the first, refused there at once" "$(ask_at 10.77.2.2 \
 	simplereenroll d1 d2) $(sed 's/:.*//' "$T/d2.body")" "403 client-revoked"
 
 # ---- it is back; renewing, and another is lost --------------------------------------------
+balancer() { grep -q "front/n1 is $1" "$T/haproxy.log"; }
+ok "the balancer has seen that it is lost" wait_for 30 balancer DOWN
 machine_on 1
+ok "… and that it is back" wait_for 30 balancer UP
 issued1=$(issued_by 1)
 for i in $(seq "$CLIENTS"); do csr "r$i" "/CN=c$i"; done
 all_ask simplereenroll r
 some() { [ "$(issued_by 1)" -gt "$issued1" ]; }
-ok "the machine is back, and renews" wait_for 60 some
+ok "the machine renews" wait_for 60 some
 machine_lost 2
 for pid in $pids; do wait "$pid"; done
 ok "every client has one renewed certificate, and the one from before" each_has 2 r
