@@ -16,8 +16,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	for (size_t i = 0; i < n; i++) {
 		struct cert *cert = NULL;
 
-		if (cert_read(&cert, certs[i], &why) == 0)
+		if (cert_read(&cert, certs[i], &why) == 0) {
+			fuzz_taken++;
 			cert_free(cert);
+		}
 	}
 	return 0;
 }

@@ -13,6 +13,7 @@ use(struct csr *csr)
 	char *subject = name_text(csr->subject), *san = san_text(csr->san);
 	uint8_t hash[SHA256_LEN];
 
+	fuzz_taken++;
 	name_hash(hash, csr->subject);
 	for (size_t i = 0; i < csr->ext_key_usages; i++)
 		fuzz_use(csr->ext_key_usage[i].data, csr->ext_key_usage[i].len);

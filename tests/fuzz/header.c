@@ -54,8 +54,10 @@ names(const char *text)
 	X509_NAME *name = NULL;
 	struct fail why = {0};
 
-	if (pattern_read(&pattern, text, &why) == 0)
+	if (pattern_read(&pattern, text, &why) == 0) {
+		fuzz_taken++;
 		(void)pattern_match(pattern, text);
+	}
 	pattern_free(pattern);
 	if (name_from_text(&name, text, &why) == 0)
 		free(name_text(name));

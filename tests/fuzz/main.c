@@ -58,6 +58,8 @@ main(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++)
 		all(argv[i]);
-	printf("%zu inputs\n", done);
-	return 0;
+	if (fuzz_taken == 0)
+		fputs("each of them was refused: nothing was tried\n", stderr);
+	printf("%zu inputs, %zu values taken\n", done, fuzz_taken);
+	return fuzz_taken > 0 ? 0 : 1;
 }

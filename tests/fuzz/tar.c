@@ -20,6 +20,7 @@ members(struct tar *tar)
 		if (tar_read(tar, &got, part, sizeof(part), &why) != 0 ||
 		    tar_read_close(tar, hash, &why) != 0)
 			return;
+		fuzz_taken++;
 		fuzz_use(part, got);
 	}
 }

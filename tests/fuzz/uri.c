@@ -12,8 +12,10 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct pkcs11uri *uri = NULL;
 	struct fail why = {0};
 
-	if (pkcs11uri_read(&uri, text, &why) == 0)
+	if (pkcs11uri_read(&uri, text, &why) == 0) {
+		fuzz_taken++;
 		pkcs11uri_free(uri);
+	}
 	free(text);
 	return 0;
 }
