@@ -109,17 +109,6 @@ store_open_alone(struct store **store, const char *url, struct fail *why)
 /* ---- out of a backup --------------------------------------------------------------- */
 
 static int
-entry_add(struct conn *c, const struct audit *entry, struct fail *why)
-{
-	int64_t now_us = when_now_us();
-	char *text = audit_text(entry, now_us);
-	int rc = audit_add(c, entry, text, now_us, why);
-
-	free(text);
-	return rc;
-}
-
-static int
 secrets_revoke(struct conn *c, int64_t now, struct fail *why)
 {
 	bool row;
@@ -147,7 +136,7 @@ restored_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 		VALUES(value_text(MARK), value_text(text)), why) != 0 ||
 	    (r->lost && secrets_revoke(c, r->now, why) != 0))
 		return -1;
-	return entry_add(c, r->entry, why);
+	return audit_say(c, r->entry, why);
 }
 
 int
@@ -168,7 +157,7 @@ reconciled_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 	if (db_query(c, SQL_META_DROP, &row, VALUES(value_text(MARK)), why) !=
 	    0)
 		return -1;
-	return entry_add(c, arg, why);
+	return audit_say(c, arg, why);
 }
 
 int
@@ -224,7 +213,7 @@ forgotten_rows(struct conn *c, void *arg, bool *keep, struct fail *why)
 			why) != 0)
 			return -1;
 	}
-	return entry_add(c, f->entry, why);
+	return audit_say(c, f->entry, why);
 }
 
 int

@@ -7,26 +7,25 @@
 #include "lib/store/internal.h"
 #include "lib/store/rows.h"
 
+static void
+last_row(struct conn *c, enum sql q, void *arg)
+{
+	struct store_crl *last = arg;
+	struct span der = db_octets(c, q, 1);
+
+	last->number = db_number(c, q, 0);
+	bytes_add(&last->der, der.data, der.len);
+}
+
 int
 store_crl_last(struct store *store, struct store_crl *last, const char *issuer,
     struct fail *why)
 {
-	const enum sql q = SQL_CRL_LAST;
-	struct conn *c;
-	struct span der;
-	bool row;
 	int rc;
 
 	memset(last, 0, sizeof(*last));
-	if (db_begin(&c, store->db, DB_READ, why) != 0)
-		return -1;
-	rc = db_query(c, q, &row, VALUES(value_text(issuer)), why);
-	if (rc == 0 && row) {
-		last->number = db_number(c, q, 0);
-		der = db_octets(c, q, 1);
-		bytes_add(&last->der, der.data, der.len);
-	}
-	db_rollback(c);
+	rc = db_rows(store->db, DB_READ, SQL_CRL_LAST,
+	    VALUES(value_text(issuer)), last_row, last, why);
 	if (rc == 0)
 		rc = db_sync(store->db, why);
 	if (rc != 0)
@@ -53,21 +52,15 @@ static int
 rows_add(struct conn *c, const struct adding *a, struct fail *why)
 {
 	const bool kept = c->driver->many;
-	int64_t now_us = when_now_us();
-	char *text;
 	bool row;
-	int rc = db_query(c, SQL_CRL_PUT, &row,
-	    VALUES(value_text(a->issuer), value_number(a->number),
-		kept ? value_octets(a->der.data, a->der.len)
-		     : value_text(NULL)),
-	    why);
 
-	if (rc != 0)
+	if (db_query(c, SQL_CRL_PUT, &row,
+		VALUES(value_text(a->issuer), value_number(a->number),
+		    kept ? value_octets(a->der.data, a->der.len)
+			 : value_text(NULL)),
+		why) != 0)
 		return -1;
-	text = audit_text(a->entry, now_us);
-	rc = audit_add(c, a->entry, text, now_us, why);
-	free(text);
-	return rc;
+	return audit_say(c, a->entry, why);
 }
 
 static int
@@ -75,12 +68,10 @@ add(struct conn *c, void *arg, bool *keep, struct fail *why)
 {
 	struct adding *a = arg;
 	int64_t last;
-	bool row;
 
-	if (db_query(c, SQL_CRL_NUMBER, &row, VALUES(value_text(a->issuer)),
+	if (db_count(&last, c, SQL_CRL_NUMBER, VALUES(value_text(a->issuer)),
 		why) != 0)
 		return -1;
-	last = row ? db_number(c, SQL_CRL_NUMBER, 0) : 0;
 	a->taken = *keep = last == a->after && a->number > last;
 	return a->taken ? rows_add(c, a, why) : 0;
 }

@@ -9,17 +9,6 @@
 #define SUMS 8
 
 static int
-entry_add(struct conn *c, const struct audit *entry, struct fail *why)
-{
-	int64_t now_us = when_now_us();
-	char *text = audit_text(entry, now_us);
-	int rc = audit_add(c, entry, text, now_us, why);
-
-	free(text);
-	return rc;
-}
-
-static int
 sum_add(struct conn *c, const struct refusal_sum *sum, struct fail *why)
 {
 	struct audit entry = {.event = "refuse",
@@ -28,7 +17,7 @@ sum_add(struct conn *c, const struct refusal_sum *sum, struct fail *why)
 	    .text = "refusals that were counted, not recorded one by one",
 	    .count = sum->count};
 
-	return entry_add(c, &entry, why);
+	return audit_say(c, &entry, why);
 }
 
 struct page {
@@ -47,7 +36,7 @@ page_write(struct conn *c, void *arg, bool *keep, struct fail *why)
 	for (size_t i = 0; i < p->n && rc == 0; i++)
 		rc = sum_add(c, &p->sums[i], why);
 	if (rc == 0 && p->entry != NULL)
-		rc = entry_add(c, p->entry, why);
+		rc = audit_say(c, p->entry, why);
 	return rc;
 }
 

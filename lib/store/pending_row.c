@@ -117,10 +117,8 @@ pending_audit(struct conn *c, const struct audit *said, const struct pending *p,
     struct fail *why)
 {
 	char csr[2 * SHA256_LEN + 1], client[2 * SHA256_LEN + 1];
-	int64_t now_us = when_now_us();
 	struct audit entry = *said;
 	struct bytes about = {0};
-	char *text;
 	int rc;
 
 	hex_write(csr, (struct span){p->csr_sha256, SHA256_LEN}, false);
@@ -136,9 +134,7 @@ pending_audit(struct conn *c, const struct audit *said, const struct pending *p,
 	entry.csr_sha256 = csr;
 	entry.subject = p->subject;
 	entry.text = (const char *)about.data;
-	text = audit_text(&entry, now_us);
-	rc = audit_add(c, &entry, text, now_us, why);
-	free(text);
+	rc = audit_say(c, &entry, why);
 	bytes_free(&about);
 	return rc;
 }

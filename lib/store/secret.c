@@ -66,20 +66,15 @@ secret_read(struct secret *s, struct conn *c, enum sql q)
 static int PRINTF_LIKE(4, 5) audit_secret(struct conn *c,
     const struct audit *by, struct fail *why, const char *fmt, ...)
 {
-	int64_t now_us = when_now_us();
 	struct audit entry = *by;
-	char text[512], *record;
+	char text[512];
 	va_list ap;
-	int rc;
 
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
 	entry.text = text;
-	record = audit_text(&entry, now_us);
-	rc = audit_add(c, &entry, record, now_us, why);
-	free(record);
-	return rc;
+	return audit_say(c, &entry, why);
 }
 
 /* ---- new ones ----------------------------------------------------------- */
