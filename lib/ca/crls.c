@@ -6,8 +6,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
-
 #include "lib/base/fault.h"
 #include "lib/base/file.h"
 #include "lib/base/when.h"
@@ -15,7 +13,6 @@
 #include "lib/store/crl.h"
 #include "lib/wire/crl.h"
 
-#define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
 #define PUBLIC_MODE 0644
 #define LOCK_WAIT 30.0   /* s */
 #define TOKEN_WAIT 20.0  /* s */
@@ -50,7 +47,7 @@ published_read(
 {
 	struct bytes der = {0};
 	struct crl_info info;
-	int rc = file_read(&der, state->path, LIST_MAX, why);
+	int rc = file_read(&der, state->path, CRLS_LIST_MAX, why);
 
 	memset(entries, 0, SHA256_LEN);
 	if (rc != 0 && why->kind == FAIL_ABSENT) {
@@ -202,14 +199,10 @@ sign_and_publish(struct work *w, bool *taken, struct fail *why)
 static bool
 is_signed(const struct work *w, const struct store_crl *last)
 {
-	const uint8_t *p = last->der.data;
-	X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)last->der.len);
-	bool ok = crl != NULL && p == last->der.data + last->der.len &&
-	          X509_CRL_verify(crl, w->public) == 1;
+	X509_CRL *crl = crls_of_key(span_of(&last->der), w->public);
 
 	X509_CRL_free(crl);
-	ERR_clear_error();
-	return ok;
+	return crl != NULL;
 }
 
 /* A newer one than is published here is published here.  One that this key did

@@ -6,15 +6,18 @@
  * over, or when asked for; it holds everything revoked or held that had not
  * ended when the one before it was made (RFC 5280, 3.3).  Its number follows
  * the clock in microseconds and is above that of the one published and of the
- * last that the store knows, so no restored backup brings it back, and of two nodes
- * with one key each makes it on the other's; what one made the others publish.  A
- * clock that is behind the newest issuance makes none.  nextUpdate does not go back either, but for one that a wrong clock
- * put more than two periods ahead.
+ * last that the store knows, so no restored backup brings it back, and of two
+ * nodes with one key each makes it on the other's; what one made the others
+ * publish.  A clock that is behind the newest issuance makes none.  nextUpdate
+ * does not go back either, but for one that a wrong clock put more than two
+ * periods ahead.
  */
 #ifndef MICROCA_CRLS_H
 #define MICROCA_CRLS_H
 
 #include "lib/ca/ca.h"
+
+#define CRLS_LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
 
 /* Of one key.  Borrowed while it is told. */
 struct crls_state {
@@ -56,8 +59,11 @@ bool crls_wanted(const struct settings *settings);
 MUST_CHECK int crls_health(const struct settings *settings,
     const struct issuers *all, int64_t now, struct fail *why);
 
-/* The list of this key, when it is this issuer's signature; NULL: it is not to be
- * believed, or not there.  X509_CRL_free(). */
+/* A list in DER, when that key signed it; NULL: it is not to be believed.
+ * X509_CRL_free(). */
+X509_CRL *crls_of_key(struct span der, EVP_PKEY *key);
+/* The one that is published of this issuer's key; NULL: likewise, or it is not
+ * there. */
 X509_CRL *crls_signed(
     const struct settings *settings, const struct issuer *issuer);
 

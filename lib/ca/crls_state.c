@@ -12,8 +12,6 @@
 #include "lib/base/file.h"
 #include "lib/wire/crl.h"
 
-#define LIST_MAX ((size_t)256 * 1024 * 1024) /* octets */
-
 /* A list says of itself what it is before and behind its entries: of a mapped
  * one only those pages are read.  A list is never changed in place. */
 static int
@@ -25,7 +23,7 @@ ends_read(struct crls_state *state, int fd, struct fail *why)
 	int rc;
 
 	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size <= 0 ||
-	    (uint64_t)st.st_size > LIST_MAX)
+	    (uint64_t)st.st_size > CRLS_LIST_MAX)
 		return fail(why, FAIL_BROKEN, "crl",
 		    "%s is no revocation list: remove it", state->path);
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
@@ -67,23 +65,30 @@ crls_read(struct crls_state *state, const struct settings *settings,
 }
 
 X509_CRL *
+crls_of_key(struct span der, EVP_PKEY *key)
+{
+	const uint8_t *p = der.data;
+	X509_CRL *crl = d2i_X509_CRL(NULL, &p, (long)der.len);
+
+	if (crl != NULL &&
+	    (p != der.data + der.len || X509_CRL_verify(crl, key) != 1)) {
+		X509_CRL_free(crl);
+		crl = NULL;
+	}
+	ERR_clear_error();
+	return crl;
+}
+
+X509_CRL *
 crls_signed(const struct settings *settings, const struct issuer *issuer)
 {
 	char *path = crls_path(settings, issuer->authority->keyid);
 	struct bytes der = {0};
 	struct fail no = {0};
-	const uint8_t *p;
 	X509_CRL *crl = NULL;
 
-	if (file_read(&der, path, LIST_MAX, &no) == 0) {
-		p = der.data;
-		crl = d2i_X509_CRL(NULL, &p, (long)der.len);
-	}
-	if (crl != NULL && X509_CRL_verify(crl, issuer->authority->key) != 1) {
-		X509_CRL_free(crl);
-		crl = NULL;
-	}
-	ERR_clear_error();
+	if (file_read(&der, path, CRLS_LIST_MAX, &no) == 0)
+		crl = crls_of_key(span_of(&der), issuer->authority->key);
 	bytes_free(&der);
 	free(path);
 	return crl;
