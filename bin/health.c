@@ -4,9 +4,9 @@
 #include <time.h>
 
 #include "bin/microca.h"
-#include "lib/ca/trust.h"
 #include "lib/net/http.h"
 #include "lib/net/origin.h"
+#include "lib/wire/cert.h"
 
 #define TIMEOUT 10.0
 #define ANSWER_MAX 65536

@@ -11,10 +11,10 @@
 #include "lib/wire/name.h"
 #include "lib/wire/san.h"
 
-static int
-folder_make(const struct settings *settings, struct fail *why)
+int
+own_folder(const struct settings *settings, const char *name, struct fail *why)
 {
-	char *path = file_path(settings->state, "own");
+	char *path = file_path(settings->state, name);
 	int rc = 0;
 
 	if (mkdir(path, 0700) != 0 && errno != EEXIST) {
@@ -93,7 +93,7 @@ own_open(struct own_run *run, struct tool *tool, const struct own *own,
 	    .own = own,
 	    .name = own_name_word(own->name)};
 	plan_set(run);
-	if (folder_make(run->settings, why) != 0 ||
+	if (own_folder(run->settings, "own", why) != 0 ||
 	    names_read(&run->plan, own, why) != 0)
 		return -1;
 	if (own->name == OWN_INTERMEDIATE)

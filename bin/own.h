@@ -53,6 +53,9 @@ MUST_CHECK int own_tend(
 /* The same for certificates that came by hand. */
 MUST_CHECK int own_take(struct own_run *run, struct store *store,
     const STACK_OF(X509) * certs, struct fail *why);
+/* state/NAME, made where it is not there. */
+MUST_CHECK int own_folder(
+    const struct settings *settings, const char *name, struct fail *why);
 /* "server: good, CN=x, until …" */
 void own_print(const struct own_run *run, const struct keep_status *status);
 

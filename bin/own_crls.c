@@ -5,7 +5,6 @@
  */
 #include "bin/own.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
@@ -18,12 +17,11 @@
 #define EVERY 3600 /* s: not asked for more often */
 
 static void
-add_all(STACK_OF(X509) * all, const STACK_OF(X509) * some)
+add_all(STACK_OF(X509) * all, STACK_OF(X509) * some)
 {
-	for (int i = 0; i < sk_X509_num(some); i++)
-		if (X509_add_cert(all, sk_X509_value(some, i),
-			X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP) != 1)
-			abort(); /* out of memory */
+	if (X509_add_certs(
+		all, some, X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP) != 1)
+		abort(); /* out of memory */
 }
 
 /* Whose lists are taken: those of our chains, and of the anchors. */
@@ -104,26 +102,6 @@ fetch(const struct settings *settings, const char *url, const char *path,
 	return rc;
 }
 
-static int
-folder_make(const struct settings *settings, struct fail *why)
-{
-	static const char *const parts[] = {"own", "own/crls"};
-
-	for (size_t i = 0; i < 2; i++) {
-		char *path = file_path(settings->state, parts[i]);
-		int rc = mkdir(path, 0700);
-
-		if (rc != 0 && errno != EEXIST) {
-			(void)fail(
-			    why, FAIL_BROKEN, "folder", "cannot make %s", path);
-			free(path);
-			return fail_errno(why, "mkdir");
-		}
-		free(path);
-	}
-	return 0;
-}
-
 int
 own_crls(const struct settings *settings, struct fail *why)
 {
@@ -139,9 +117,11 @@ own_crls(const struct settings *settings, struct fail *why)
 		    !is_new(path, when_now())) {
 			if (cas == NULL)
 				cas = cas_of(settings);
-			rc = folder_make(settings, why);
-			if (rc == 0 && fetch(settings, crls->text[i], path, cas,
-					   &one) != 0)
+			if (own_folder(settings, "own", why) != 0 ||
+			    own_folder(settings, "own/crls", why) != 0)
+				rc = -1;
+			else if (fetch(settings, crls->text[i], path, cas,
+				     &one) != 0)
 				log_write(LOG_LEVEL_WARN, "%s: %s: %s",
 				    crls->text[i], one.reason, one.text);
 		}

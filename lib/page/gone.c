@@ -3,8 +3,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "lib/base/when.h"
-
 /* For `page`, which is what `w` asked for. */
 static int
 gone_find(struct gone *gone, struct store *store,
@@ -39,15 +37,6 @@ gone_browse(struct browse_page *page, struct gone *gone, struct store *store,
 	return rc;
 }
 
-static void
-time_put(struct json *j, const char *name, int64_t when)
-{
-	char text[WHEN_LEN];
-
-	when_write(text, when);
-	json_str(j, name, text);
-}
-
 struct json *
 gone_json(const struct gone *gone)
 {
@@ -59,9 +48,9 @@ gone_json(const struct gone *gone)
 	    j, "state", r->status == STORE_REVOKED ? "revoked" : "expired");
 	if (r->status == STORE_REVOKED) {
 		json_str(j, "reason", store_reason_word(r->reason));
-		time_put(j, "revoked", r->revoked);
+		json_time(j, "revoked", r->revoked);
 	}
-	time_put(j, "not_after", r->not_after);
+	json_time(j, "not_after", r->not_after);
 	json_str(j, "file", r->path);
 	return j;
 }
