@@ -1,8 +1,11 @@
 #include "bench/load/load.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,6 +19,20 @@
 #include "lib/base/when.h"
 
 #define ANSWER_MAX (256 * 1024)
+
+void
+die(const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fprintf(stderr, "%s: ", program_invocation_short_name);
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fputc('\n', stderr);
+	ERR_print_errors_fp(stderr);
+	exit(2);
+}
 
 /* With TLS 1.3 a session worth keeping comes as a ticket, later. */
 static int

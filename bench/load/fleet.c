@@ -18,13 +18,11 @@
 #include "bench/load/load.h"
 
 #include <signal.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <openssl/err.h>
 #include <openssl/rand.h>
 
 #include "lib/base/when.h"
@@ -56,20 +54,6 @@ static struct device *first, **last = &first; /* who renews next */
 static int fleet;                             /* how many there are */
 static int64_t number, paced, good;
 static double begin, pace_begin, rate; /* rate 0: still warming up */
-
-void
-die(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fputs("fleet: ", stderr);
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputc('\n', stderr);
-	ERR_print_errors_fp(stderr);
-	exit(2);
-}
 
 static void
 on_signal(int sig)

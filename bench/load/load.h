@@ -102,6 +102,7 @@ void stats_connect(struct stats *s, double seconds, bool resumed);
 void stats_answer(struct stats *s, double seconds, int status, int trouble);
 void stats_print(struct stats *s, const struct options *o, double seconds);
 
+/* client.c: what went wrong, by the program's name. */
 __attribute__((noreturn)) void die(const char *fmt, ...) PRINTF_LIKE(1, 2);
 
 #endif

@@ -3,14 +3,11 @@
 #include <getopt.h>
 #include <sched.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <openssl/err.h>
 
 #include "lib/base/when.h"
 
@@ -27,20 +24,6 @@ static SSL_CTX *context;
 static double begin, end; /* when_clock() of what is counted */
 static atomic_llong started;
 static volatile sig_atomic_t stopped;
-
-void
-die(const char *fmt, ...)
-{
-	va_list ap;
-
-	(void)fputs("load: ", stderr);
-	va_start(ap, fmt);
-	(void)vfprintf(stderr, fmt, ap);
-	va_end(ap);
-	(void)fputc('\n', stderr);
-	ERR_print_errors_fp(stderr);
-	exit(2);
-}
 
 static void
 on_signal(int sig)
