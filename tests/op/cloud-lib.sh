@@ -5,6 +5,42 @@
 UPLOAD=$BUILDDIR/bin/microca-upload
 FILL=$BUILDDIR/tests/tools/fill
 
+# ---- a CA of which the cloud is told -------------------------------------------
+# cloud_profiles [NAME...]: "device", which it is told of, and some which it is not.
+cloud_profiles() {
+	{
+		echo "profiles = ("
+		profile device 'renewal_window = "0"; azure = true;
+			device_id = "CN";'
+		for name in "$@"; do
+			echo ","
+			profile "$name" 'renewal_window = "0";'
+		done
+		echo ");"
+	} >"$T/profiles.conf"
+}
+# cloud_settings KEY [NAME...]: an endpoint for each.
+cloud_settings() {
+	cat >"$CONF" <<-END
+	state = "$T/state"; public = "$T/public"; run = "$T/run";
+	allow_cgi = true; threads = 10; web_server_users = ("$(id -u)");
+	disk_reserve = "1M"; $STORE
+	ca = { key = "$1"; subject = "$CA_SUBJECT"; };
+	endpoints = (
+	END
+	shift
+	port=8443
+	{
+		endpoint device $port device ''
+		for name in "$@"; do
+			port=$((port + 1))
+			echo ","
+			endpoint "$name" $port "$name" ''
+		done
+		echo ");"
+	} >>"$CONF"
+}
+
 # ---- the hub ------------------------------------------------------------------
 # shellcheck source=tests/azure/lib.sh
 . "$SRCDIR/tests/azure/lib.sh"

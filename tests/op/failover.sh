@@ -39,7 +39,7 @@ like "… with Retry-After" "$(cat "$T/between.answer")" '^Retry-After: [1-9]'
 "$PG_BIN/pg_ctl" -D "$T/second" -w promote >/dev/null
 for one in $clients; do wait "$one"; done
 is "no 503 was without it" "$(cat "$T"/c*.said | grep -c Retry)" 0
-ok "every client has its certificate, and the new primary has each" all_have 24
+ok "every client has its certificate, and the new primary has each" each_has 24 1 c
 is "the audit holds" "$(at 0 audit verify >/dev/null 2>&1; echo $?)" 0
 
 # ---- a standby that is gone ---------------------------------------------------------------

@@ -8,12 +8,8 @@
 . "$SRCDIR/tests/op/pgsql-lib.sh"
 # shellcheck source=tests/op/nodes-lib.sh
 . "$SRCDIR/tests/op/nodes-lib.sh"
-ca_make pem
-pg_make pg
-pg_start pg
-pg_sql pg postgres "CREATE DATABASE ca"
+nodes_store
 nodes_make "$(pg_url pg ca)"
-rows_sql() { pg_sql pg ca "$1"; }
 cc -g -O1 -Wall -Wextra -Werror -fsanitize=address,undefined \
 	-fno-sanitize-recover=undefined -o "$T/audit-verify" \
 	"$SRCDIR/docs/audit-verify.c" -lcrypto 2>"$T/setup.log" ||

@@ -7,12 +7,8 @@
 . "$SRCDIR/tests/op/pgsql-lib.sh"
 # shellcheck source=tests/op/nodes-lib.sh
 . "$SRCDIR/tests/op/nodes-lib.sh"
-ca_make pem
-pg_make pg
-pg_start pg
-pg_sql pg postgres "CREATE DATABASE ca"
+nodes_store
 nodes_make "$(pg_url pg ca)"
-rows_sql() { pg_sql pg ca "$1"; }
 KEYID=$(openssl x509 -in "$T/ca.pem" -noout -ext subjectKeyIdentifier |
 	tail -n 1 | tr -d ' :' | tr A-F a-f)
 list_of() { [ "$1" = 0 ] && echo "$T/public/crl/$KEYID.crl" ||

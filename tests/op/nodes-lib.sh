@@ -4,6 +4,19 @@
 # shellcheck source=tests/op/fcgi.sh
 . "$SRCDIR/tests/op/fcgi.sh"
 
+# nodes_store: the CA of ca_make(), and a PostgreSQL with the database "ca".
+nodes_store() {
+	ca_make pem
+	pg_make pg
+	pg_start pg
+	pg_sql pg postgres "CREATE DATABASE ca"
+}
+rows_sql() { pg_sql pg ca "$1"; }
+issued_by() { # issued_by N: how many that node did
+	rows_sql "SELECT count(*) FROM audit
+		WHERE event = 'issue' AND seq >> 40 = $1"
+}
+
 # nodes_make URL: node 0 is the CA of ca_make() with its store there; nodes 1 and
 # 2 have a copy of its state, and use the same key.
 nodes_make() {
@@ -151,17 +164,16 @@ clients() {
 		clients="$clients $!"
 	done
 }
-# all_have N: each of them holds one certificate, and the store has that one.
-all_have() {
-	for n in $(seq "$1"); do
-		[ -s "$T/c$n.pem" ] || { echo "c$n has none"; return 1; }
-		want=$(openssl x509 -in "$T/c$n.pem" -outform DER | sha256sum |
+# each_has CLIENTS N PREFIX: the store has N certificates of each of c1 …, one of
+# them the client's last, $T/PREFIX1.pem ….
+each_has() {
+	for i in $(seq "$1"); do
+		[ -s "$T/$3$i.pem" ] || { echo "$3$i has none"; return 1; }
+		want=$(openssl x509 -in "$T/$3$i.pem" -outform DER | sha256sum |
 			cut -d' ' -f1)
-		got=$(rows_sql "SELECT string_agg(encode(sha256, 'hex'), ' ')
-			FROM certificate WHERE subject = 'CN=c$n'")
-		[ "$got" = "$want" ] || {
-			echo "c$n has $want, the store: $got"
-			return 1
-		}
+		has=$(rows_sql "SELECT count(*), count(*) FILTER (WHERE
+			encode(sha256, 'hex') = '$want') FROM certificate
+			WHERE subject = 'CN=c$i'")
+		[ "$has" = "$2|1" ] || { echo "$3$i: $has of $2"; return 1; }
 	done
 }

@@ -7,12 +7,8 @@
 . "$SRCDIR/tests/op/pgsql-lib.sh"
 # shellcheck source=tests/op/nodes-lib.sh
 . "$SRCDIR/tests/op/nodes-lib.sh"
-ca_make pem
-pg_make pg
-pg_start pg
-pg_sql pg postgres "CREATE DATABASE ca"
+nodes_store
 nodes_own "$(pg_url pg ca)" 1
-rows_sql() { pg_sql pg ca "$1"; }
 word() { sed '1,/^\r*$/d' "$T/$1.answer" | sed 's/:.*//' | head -n 1; }
 keyid() { openssl x509 -in "$T/$1.pem" -noout -ext subjectKeyIdentifier |
 	tail -n 1 | tr -d ' :' | tr A-F a-f; }

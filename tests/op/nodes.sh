@@ -7,14 +7,8 @@
 # shellcheck source=tests/op/nodes-lib.sh
 . "$SRCDIR/tests/op/nodes-lib.sh"
 command -v haproxy >/dev/null || PATH=$PATH:/usr/sbin
-ca_make pem
-pg_make pg
-pg_start pg
-pg_sql pg postgres "CREATE DATABASE ca"
+nodes_store
 nodes_make "$(pg_url pg ca)"
-rows_sql() { pg_sql pg ca "$1"; }
-issued_by() { rows_sql "SELECT count(*) FROM audit
-	WHERE event = 'issue' AND seq >> 40 = $1"; }
 for n in 0 1 2; do node_start $n simpleenroll; done
 balance simpleenroll
 
@@ -24,7 +18,7 @@ some() { [ "$(rows_sql 'SELECT count(*) FROM certificate')" -ge 5 ]; }
 ok "they are being issued" wait_for 60 some
 kill -KILL "$(cat "$T/simpleenroll-1.pid")"
 for one in $clients; do wait "$one"; done
-ok "every client has exactly one certificate, the recorded one" all_have 24
+ok "every client has exactly one certificate, the recorded one" each_has 24 1 c
 is "serial numbers are unique" "$(rows_sql "SELECT count(*) = count(DISTINCT
 	serial) FROM certificate")" t
 is "no answer was an error of ours" "$(cat "$T"/c*.said |

@@ -8,27 +8,9 @@
 # shellcheck source=tests/op/pgsql-lib.sh
 . "$SRCDIR/tests/op/pgsql-lib.sh"
 
-profiles_write() {
-	{
-		echo "profiles = ("
-		profile device 'renewal_window = "0"; azure = true;
-			device_id = "CN";'
-		echo ");"
-	} >"$T/profiles.conf"
-}
-conf_write() {
-	cat >"$CONF" <<-END
-	state = "$T/state"; public = "$T/public"; run = "$T/run";
-	allow_cgi = true; threads = 10; web_server_users = ("$(id -u)");
-	disk_reserve = "1M"; $STORE
-	ca = { key = "$1"; subject = "$CA_SUBJECT"; };
-	endpoints = (
-	END
-	{
-		endpoint device 8443 device ''
-		echo ");"
-	} >>"$CONF"
-}
+# shellcheck disable=SC2119 # none but "device"
+profiles_write() { cloud_profiles; }
+conf_write() { cloud_settings "$1"; }
 serial() { openssl x509 -in "$T/$1.pem" -noout -serial | cut -d= -f2; }
 says_of() { hub_says | sed -n "s/^$1|\([a-z]*\)|.*/\1/p"; }
 told() { hub_says | grep -c "^$1"; }

@@ -6,31 +6,8 @@
 # shellcheck source=tests/op/cloud-lib.sh
 . "$(dirname "$0")/cloud-lib.sh"
 
-profiles_write() {
-	{
-		echo "profiles = ("
-		profile device 'renewal_window = "0"; azure = true;
-			device_id = "CN";'
-		echo ","
-		profile quiet 'renewal_window = "0";'
-		echo ");"
-	} >"$T/profiles.conf"
-}
-conf_write() {
-	cat >"$CONF" <<-END
-	state = "$T/state"; public = "$T/public"; run = "$T/run";
-	allow_cgi = true; threads = 10; web_server_users = ("$(id -u)");
-	disk_reserve = "1M"; $STORE
-	ca = { key = "$1"; subject = "$CA_SUBJECT"; };
-	endpoints = (
-	END
-	{
-		endpoint device 8443 device ''
-		echo ","
-		endpoint quiet 8444 quiet ''
-		echo ");"
-	} >>"$CONF"
-}
+profiles_write() { cloud_profiles quiet; }
+conf_write() { cloud_settings "$1" quiet; }
 ca_make pem
 
 anew() { # enrol with a new key
