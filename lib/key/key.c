@@ -10,6 +10,7 @@
 #include "lib/base/log.h"
 #include "lib/base/meter.h"
 #include "lib/base/when.h"
+#include "lib/key/note.h"
 #include "lib/key/p11.h"
 #include "lib/key/opened.h"
 #include "lib/key/watch.h"
@@ -45,7 +46,7 @@ struct use {
 	EVP_PKEY *private; /* borrowed, until tokens_leave() */
 	EVP_PKEY *public;  /* a reference */
 	unsigned opening;
-	bool token;
+	struct token *token; /* borrowed likewise; NULL: a file */
 };
 
 /* ---- the state, under the lock ------------------------------------------ */
@@ -364,7 +365,7 @@ use_begin(struct use *use, struct key *key)
 	if (ready) {
 		alive = opened_alive(&key->opened);
 		use->opening = key->opening;
-		use->token = key->opened.token != NULL;
+		use->token = key->opened.token;
 	}
 	if (alive) {
 		use->private = opened_private(&key->opened);
@@ -418,7 +419,7 @@ sign_once(struct key *key, const struct use *use, const struct job *job,
 	if (ok > 0)
 		return 0;
 	why->cause[0] = '\0';
-	if (!use->token || p11_error_is_ours()) {
+	if (use->token == NULL || p11_error_is_ours()) {
 		fail(why, FAIL_BROKEN, "sign", "the key does not sign this");
 		return fail_openssl(why, "sign");
 	}
@@ -478,6 +479,47 @@ key_do(struct key *key, const struct job *job, struct fail *why)
 	meter_count(METER_TOKEN_ERROR, why->reason, NULL);
 	return -1;
 }
+
+/* ---- beside the keys ----------------------------------------------------- */
+
+unsigned
+key_opening(struct key *key)
+{
+	unsigned opening = 0;
+
+	pthread_mutex_lock(&key->lock);
+	if (key->state == STATE_READY && key->opened.token != NULL)
+		opening = key->opening;
+	pthread_mutex_unlock(&key->lock);
+	return opening;
+}
+
+int
+key_in_token(struct key *key,
+    int (*step)(
+	void *what, void *functions, unsigned long slot, struct fail *why),
+    void *what, struct fail *why)
+{
+	unsigned long slot;
+	struct use use;
+	void *functions;
+	int rc;
+
+	if (key_enter(&use, key, when_clock() + SIGN_WAIT, why) != 0)
+		return -1;
+	if (use.token == NULL) {
+		rc = fail(why, FAIL_CONFIG, "data-object",
+		    "the key is in a file, which keeps nothing else");
+	} else {
+		functions = token_functions(use.token, &slot);
+		rc = step(what, functions, slot, why);
+	}
+	tokens_leave();
+	EVP_PKEY_free(use.public);
+	return rc;
+}
+
+/* ---- what is signed ------------------------------------------------------ */
 
 static int
 cert_sign(void *cert, EVP_PKEY *key, const EVP_MD *hash)

@@ -16,9 +16,15 @@
  *   flip                 C_Sign flips a bit of the signature
  *   sign-ms=N            C_Sign takes N ms, one at a time over all processes
  *                        (a lock on SHIM_CONTROL itself)
+ *   data-denied          C_CreateObject fails: CKR_TOKEN_WRITE_PROTECTED
+ *   data-kept            C_DestroyObject fails: CKR_ACTION_PROHIBITED
+ *   data-hidden          C_FindObjectsInit for data objects fails:
+ *                        CKR_FUNCTION_NOT_SUPPORTED
+ *   data-cut             C_CreateObject keeps a value that lacks its end
  *   hang, hang-open      C_Sign, C_OpenSession do not come back while the word
  *                        stands
- * SHIM_LOG names a file that gets one line for each C_Initialize and C_Login.
+ * SHIM_LOG names a file that gets one line for each C_Initialize, C_Login and
+ * C_CreateObject.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -246,6 +252,38 @@ shim_sign(CK_SESSION_HANDLE session, CK_BYTE_PTR data, CK_ULONG len,
 	return rv;
 }
 
+static CK_RV
+shim_create_object(CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR made, CK_ULONG n,
+    CK_OBJECT_HANDLE_PTR object)
+{
+	log_call("C_CreateObject");
+	if (says("data-denied"))
+		return CKR_TOKEN_WRITE_PROTECTED;
+	for (CK_ULONG i = 0; says("data-cut") && i < n; i++)
+		if (made[i].type == CKA_VALUE)
+			made[i].ulValueLen /= 2;
+	return real->C_CreateObject(session, made, n, object);
+}
+
+static CK_RV
+shim_destroy_object(CK_SESSION_HANDLE session, CK_OBJECT_HANDLE object)
+{
+	return says("data-kept") ? CKR_ACTION_PROHIBITED
+	                         : real->C_DestroyObject(session, object);
+}
+
+static CK_RV
+shim_find_objects_init(
+    CK_SESSION_HANDLE session, CK_ATTRIBUTE_PTR wanted, CK_ULONG n)
+{
+	for (CK_ULONG i = 0; i < n; i++)
+		if (wanted[i].type == CKA_CLASS &&
+		    *(CK_OBJECT_CLASS *)wanted[i].pValue == CKO_DATA &&
+		    says("data-hidden"))
+			return CKR_FUNCTION_NOT_SUPPORTED;
+	return real->C_FindObjectsInit(session, wanted, n);
+}
+
 static void
 load(void)
 {
@@ -271,6 +309,9 @@ load(void)
 	shim.C_Login = shim_login;
 	shim.C_SignInit = shim_sign_init;
 	shim.C_Sign = shim_sign;
+	shim.C_CreateObject = shim_create_object;
+	shim.C_DestroyObject = shim_destroy_object;
+	shim.C_FindObjectsInit = shim_find_objects_init;
 }
 
 CK_RV

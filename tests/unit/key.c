@@ -19,6 +19,7 @@
 #include "lib/base/log.h"
 #include "lib/base/when.h"
 #include "lib/key/key.h"
+#include "lib/key/note.h"
 #include "lib/key/watch.h"
 
 #include <setjmp.h>
@@ -582,6 +583,104 @@ an_ed25519_file_signs_without_a_hash(void **st)
 }
 
 static void
+must_note(struct key *key, const char *label, size_t n, const char *text)
+{
+	struct fail why = {0};
+	struct notes notes;
+
+	if (key_notes(&notes, key, label, &why) != 0)
+		fail_msg("%s: %s (%s)", why.reason, why.text, why.cause);
+	assert_int_equal(notes.n, n);
+	if (n > 0)
+		assert_string_equal((char *)notes.note[0].data, text);
+	notes_free(&notes);
+}
+
+static void
+must_write(struct key *key, const char *label, const char *text)
+{
+	struct fail why = {0};
+
+	if (key_note_write(key, label, span_str(text), &why) != 0)
+		fail_msg("%s: %s (%s)", why.reason, why.text, why.cause);
+}
+
+static void
+may_not_write(struct key *key, const char *words, const char *text)
+{
+	struct fail why = {0};
+
+	faults(words);
+	assert_int_equal(key_note_write(key, "a", span_str("no"), &why), -1);
+	assert_string_equal(why.reason, "data-object");
+	if (strstr(why.text, text) == NULL)
+		fail_msg("%s, not %s", why.text, text);
+	faults("");
+	must_sign(key);
+}
+
+static void
+a_token_keeps_notes_beside_its_keys(void **st)
+{
+	struct key_place at = key_at("noted");
+	char *pem = str_fmt("%s/noted.pem", dir), *large;
+	struct fail why = {0};
+	struct notes notes;
+	struct key *key, *file;
+	unsigned opening;
+
+	(void)st;
+	assert_int_equal(key_generate(&at, "p256", &why), 0);
+	key = opened(at);
+	opening = key_opening(key);
+	assert_true(opening > 0);
+	must_note(key, "a", 0, NULL);
+	must_write(key, "a", "one");
+	must_write(key, "b", "other");
+	must_note(key, "a", 1, "one");
+	must_write(key, "a", "two");
+	must_note(key, "a", 1, "two");
+	must_note(key, "b", 1, "other");
+	large = mem_new(8001);
+	memset(large, 'x', 8000);
+	must_write(key, "b", large);
+	must_note(key, "b", 1, large);
+
+	may_not_write(key, "data-denied", "keeps no data");
+	may_not_write(key, "data-cut", "does not keep what");
+	may_not_write(key, "data-hidden", "does not list");
+	must_note(key, "a", 1, "two");
+	may_not_write(key, "data-kept", "does not let go");
+	may_not_write(key, "data-kept", "does not let go");
+	assert_int_equal(key_notes(&notes, key, "a", &why), 0);
+	assert_int_equal(notes.n, 2);
+	notes_free(&notes);
+	must_write(key, "a", "three");
+	must_note(key, "a", 1, "three");
+
+	/* It is there for the next opening, which is told from this one. */
+	faults("session-invalid=noted");
+	must_sign(key);
+	faults("");
+	assert_true(key_opening(key) > opening);
+	must_note(key, "a", 1, "three");
+	key_free(key);
+	key = opened(at);
+	must_note(key, "a", 1, "three");
+
+	at = (struct key_place){.uri = pem};
+	assert_int_equal(key_generate(&at, "p256", &why), 0);
+	file = opened(at);
+	assert_int_equal(key_opening(file), 0);
+	assert_int_equal(key_notes(&notes, file, "a", &why), -1);
+	assert_string_equal(why.reason, "data-object");
+	key_free(file);
+	key_free(key);
+	free(large);
+	free(pem);
+}
+
+static void
 what_waiting_cannot_mend_is_refused_at_once(void **st)
 {
 	char *open_pin = in_dir("open-pin");
@@ -1118,6 +1217,7 @@ main(int argc, char **argv)
 	    cmocka_unit_test(a_key_file_works_and_is_known_as_one),
 	    cmocka_unit_test(an_ed25519_file_signs_without_a_hash),
 	    cmocka_unit_test(a_lent_key_signs_over_reopenings),
+	    cmocka_unit_test(a_token_keeps_notes_beside_its_keys),
 	    cmocka_unit_test(what_waiting_cannot_mend_is_refused_at_once),
 	    cmocka_unit_test(a_module_that_is_none_is_told),
 	    cmocka_unit_test(
