@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/when.h"
+#include "lib/ca/counter.h"
 #include "lib/ca/crls.h"
 #include "lib/ca/restore.h"
 #include "lib/cloud/heads.h"
@@ -159,20 +160,27 @@ static int
 gap(struct tool *tool, int argc, char **argv, struct fail *why)
 {
 	struct ca *ca = NULL;
+	unsigned need = CA_STORE; /* and the token, if that counts too */
 	bool found = false, listed = false;
 	int rc = -1;
 
 	if (options_read(NULL, 0, &argc, &argv, why) != 0 ||
 	    operands_ok(argc, 0, 0, why) != 0)
 		return -1;
-	if (tool_ca(&ca, tool, CA_STORE, why) == 0 &&
-	    heads_gap(&found, ca->settings, ca->store, tool->who->requester,
-		when_now(), why) == 0)
+	if (tool_settings(tool, why) != 0)
+		return -1;
+	if (counter_wanted(tool->settings))
+		need |= CA_KEY;
+	if (tool_ca(&ca, tool, need, why) == 0 &&
+	    heads_gap(&found, ca->settings, ca->store, ca->key,
+		tool->who->requester, when_now(), why) == 0)
 		rc = lists_take(&listed, ca, tool->who->requester, why);
 	if (rc == 0 && found)
 		puts("the gap is recorded; heads begin anew");
 	else if (rc == 0 && !listed)
-		puts("no head and no list tells of more than is here");
+		printf("no head%s no list%s tells of more than is here\n",
+		    ca->key != NULL ? "," : " and",
+		    ca->key != NULL ? " and no token" : "");
 	ca_drop(ca);
 	return rc;
 }

@@ -12,12 +12,14 @@
 #include "bin/check.h"
 #include "bin/check_url.h"
 #include "lib/base/when.h"
+#include "lib/ca/counter.h"
 #include "lib/ca/crls.h"
 #include "lib/ca/effective.h"
 #include "lib/ca/keygen.h"
 #include "lib/ca/operators.h"
 #include "lib/ca/responder.h"
 #include "lib/cloud/guard.h"
+#include "lib/cloud/heads.h"
 #include "lib/key/pkcs11uri.h"
 #include "lib/store/pending.h"
 
@@ -331,6 +333,56 @@ endpoint_report(struct check *c, const struct endpoint *e)
 	free(what);
 }
 
+/* What the token counts; it begins here, if a head says how far. */
+static int
+counter_begun(bool *begun, struct check *c, struct fail *why)
+{
+	struct checkpoint last;
+	struct counter counter;
+	int rc;
+
+	*begun = false;
+	if (counter_read(&counter, begun, c->settings, c->key, why) != 0)
+		return -1;
+	if (*begun)
+		return counter_fits(&counter, c->store, why);
+	if (heads_last(&last, begun, c->settings, why) != 0)
+		return -1;
+	if (!*begun)
+		return 0;
+	rc = heads_counter(&counter, &last, why);
+	checkpoint_free(&last);
+	return rc == 0 && counter_fits(&counter, c->store, why) == 0
+	           ? counter_advance(
+			 c->settings, c->store, c->key, &counter, why)
+	           : -1;
+}
+
+static void
+counter_report(struct check *c)
+{
+	static const char what[] =
+	    "the store is not behind what the token counts";
+	struct fail why = {0};
+	bool begun;
+	int rc;
+
+	if (!counter_wanted(c->settings) || c->store == NULL)
+		return;
+	rc = counter_begun(&begun, c, &why);
+	if (rc == 0 && begun)
+		report(c, what, 0, &why);
+	else if (rc == 0)
+		puts("note: the token counts nothing yet: microca audit head "
+		     "begins it");
+	else if (strcmp(why.reason, "data-object") == 0)
+		printf("note: the token cannot count, heads and lists alone "
+		       "show an older database: %s (%s)\n",
+		    why.text, why.cause);
+	else
+		report(c, what, -1, &why);
+}
+
 static bool
 offered(const struct settings *s, const struct profile *profile)
 {
@@ -405,6 +457,8 @@ tests_run(struct check *c)
 			continue;
 		report(c, tests[i].what, tests[i].run(c, &why), &why);
 	}
+	if (c->public != NULL)
+		counter_report(c);
 	for (i = 0; i < c->settings->endpoints.n; i++)
 		endpoint_report(c, &e[i]);
 	if (c->authority != NULL) {

@@ -13,6 +13,7 @@
 #include "lib/base/when.h"
 #include "lib/base/work.h"
 #include "lib/ca/backup.h"
+#include "lib/ca/counter.h"
 #include "lib/ca/restore.h"
 #include "lib/cloud/heads.h"
 
@@ -155,18 +156,43 @@ report_say(const struct restore_report *r, const struct settings *settings)
 	puts("then start the programs again");
 }
 
-/* Heads tell of what is not there any more: verifying knows it from now on. */
+/* A token may be of another machine, or come later: NULL then. */
+static struct key *
+token_open(const struct settings *settings)
+{
+	struct key_place place = settings_key_place(settings);
+	struct fail no = {0};
+	struct key *key = NULL;
+
+	if (!counter_wanted(settings) ||
+	    (key_open(&key, &place, &no) == 0 &&
+		key_ready(key, TOOL_TOKEN_WAIT, &no) == 0))
+		return key;
+	fprintf(stderr,
+	    "microca restore: whether the token counts more than was restored "
+	    "is not known (%s): run microca audit gap when it is there\n",
+	    no.reason);
+	key_free(key);
+	return NULL;
+}
+
+/* Heads and the token tell of what is not there any more: verifying knows it
+ * from now on. */
 static int
 gap_tell(const struct tool *tool, struct fail *why)
 {
 	struct store *store;
+	struct key *key;
 	bool gap;
 	int rc = store_open_node(&store, tool->settings->store,
 	    tool->settings->node, false, 2, 0, why);
 
 	if (rc == 0) {
-		rc = heads_gap(&gap, tool->settings, store,
+		key_harden_process();
+		key = token_open(tool->settings);
+		rc = heads_gap(&gap, tool->settings, store, key,
 		    tool->who->requester, when_now(), why);
+		key_free(key);
 		store_free(store);
 	}
 	if (rc != 0)

@@ -208,7 +208,7 @@ tool_issuing_ca(struct ca **ca, struct tool *tool, struct fail *why)
 
 	if (tool_ca(ca, tool, CA_STORE | CA_KEY, why) != 0)
 		return -1;
-	if (guard_check((*ca)->settings, (*ca)->store, &guard) == 0 ||
+	if (guard_look(*ca, &guard) == 0 ||
 	    strcmp(guard.reason, GUARD_BEHIND) != 0)
 		return 0;
 	*why = guard;

@@ -6,7 +6,7 @@ static const struct operation operation = {
     .name = "ocsp",
     .allow = "GET, HEAD, POST",
     .request_type = "application/ocsp-request",
-    .guard = guard_check,
+    .guard = guard_look,
     .need = CA_STORE | CA_RESPONDER,
     .run = status_run,
 };

@@ -280,6 +280,7 @@ ca_open(struct ca **ca, const char *conf, unsigned need, struct ca *old,
 	c->refs = 1;
 	c->need = need;
 	(void)pthread_mutex_init(&c->lock, NULL);
+	(void)pthread_mutex_init(&c->counted.lock, NULL);
 	if (settings_read(&c->settings, conf, why) != 0 ||
 	    owner_ok(c->settings, need, why) != 0 ||
 	    open_all(c, old, why) != 0) {
@@ -310,6 +311,7 @@ ca_drop(struct ca *ca)
 	attempts_free(ca->attempts);
 	issuers_free(ca->issuers);
 	settings_free(ca->settings);
+	(void)pthread_mutex_destroy(&ca->counted.lock);
 	(void)pthread_mutex_destroy(&ca->lock);
 	free(ca);
 }

@@ -53,6 +53,12 @@ struct ca {
 	unsigned refs;             /* ca_hold(), ca_drop() */
 	unsigned need;             /* enum ca_need bits */
 
+	struct { /* counter.h */
+		pthread_mutex_t lock;
+		unsigned opening; /* of the key, at the last look */
+		bool doubt;       /* what was found then is not here */
+	} counted;
+
 	struct ca_token *token;     /* what counts `key` and `slots` */
 	struct ca_records *records; /* what counts `store` */
 	pthread_mutex_t lock;

@@ -8,6 +8,7 @@
 #include "lib/base/when.h"
 #include "lib/ca/approval.h"
 #include "lib/ca/build.h"
+#include "lib/ca/counter.h"
 #include "lib/ca/lint.h"
 #include "lib/ca/replaced.h"
 #include "lib/wire/name.h"
@@ -67,6 +68,7 @@ sign_checked(X509 *x509, struct ca *ca, struct signer *signer,
 	if (signer->key != NULL)
 		key_settle(signer->key, OPENING_WAIT);
 	if (ca_key_ok(&before, ca, signer, why) == 0 &&
+	    counter_look(ca, why) == 0 &&
 	    key_sign_cert(signer->key, x509, profile_hash(p), why) == 0 &&
 	    ca_key_ok(&after, ca, signer, why) == 0)
 		rc = 0;

@@ -94,6 +94,7 @@ struct settings {
 		char *subject; /* for `microca csr` and `init` */
 		char *peers;   /* folder of other nodes' generations, or NULL */
 		int64_t activate_after; /* s from install to first use */
+		bool audit_counter;     /* counter.h */
 		/* "NAME=value", as the PKCS#11 module wants to find them */
 		struct conf_strings module_environment;
 	} ca;

@@ -244,6 +244,11 @@ static const struct conf_key ca_keys[] = {
 	.max = 90 * 86400,
 	.fallback = "\"1d\"",
 	.text = "from the install of a new issuing certificate to its use"},
+    {.name = "audit_counter",
+	.type = CONF_BOOL,
+	AT(audit_counter),
+	.fallback = "true",
+	.text = "the token keeps how far the audit has come"},
 };
 
 static const struct conf_table ca_table = {

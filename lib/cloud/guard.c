@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/ca/counter.h"
 #include "lib/ca/crls.h"
 #include "lib/cloud/heads.h"
 #include "lib/store/trail.h"
@@ -80,7 +81,16 @@ int
 guard_check(
     const struct settings *settings, struct store *store, struct fail *why)
 {
-	return heads_check(settings, store, why) == 0
-	           ? lists_check(settings, store, why)
+	if (heads_check(settings, store, why) != 0 ||
+	    lists_check(settings, store, why) != 0)
+		return -1;
+	return counter_file_fits(settings, store, why);
+}
+
+int
+guard_look(struct ca *ca, struct fail *why)
+{
+	return counter_look(ca, why) == 0
+	           ? guard_check(ca->settings, ca->store, why)
 	           : -1;
 }

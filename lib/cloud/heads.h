@@ -14,6 +14,7 @@
 
 #include "lib/ca/audit_verify.h"
 #include "lib/ca/ca.h"
+#include "lib/ca/counter.h"
 #include "lib/cloud/checkpoint.h"
 #include "lib/store/trail.h"
 
@@ -24,10 +25,12 @@ const char *heads_edge(const struct settings *settings);
 
 /*
  * Sign where the audit is now, and keep it; needs CA_STORE | CA_KEY.  `added`
- * false: nothing was recorded since the last one, which `cp` is then; no token
- * is asked.  checkpoint_free() what succeeded.  FAIL_CONFLICT "head-back",
- * "head-fork": the audit is not what the last head tells of, heads_gap();
- * as ca_signer(), ca_key_ok(), key_lend(), store_trail_end(), headfile_add().
+ * false: nothing was recorded since the last one, which `cp` is then, and
+ * nothing is signed.  The token keeps where it ends (counter.h); one that does
+ * not is logged.  checkpoint_free() what succeeded.  FAIL_CONFLICT "head-back",
+ * "head-fork": the audit is not what the last head tells of, FAIL_BUSY
+ * "db-behind": … or the token, heads_gap(); as ca_signer(), ca_key_ok(),
+ * key_lend(), store_trail_end(), headfile_add().
  */
 MUST_CHECK int heads_make(struct checkpoint *cp, bool *added, struct ca *ca,
     int64_t now, struct fail *why);
@@ -37,6 +40,9 @@ void heads_log(const struct checkpoint *cp);
  * opened.  checkpoint_free() what was found. */
 MUST_CHECK int heads_last(struct checkpoint *cp, bool *found,
     const struct settings *settings, struct fail *why);
+/* The same as the token keeps it (counter.h).  FAIL_BROKEN "head". */
+MUST_CHECK int heads_counter(
+    struct counter *counter, const struct checkpoint *cp, struct fail *why);
 /* When heads_make() last found the newest to be so, Unix s; 0: never. */
 int64_t heads_looked(const struct settings *settings);
 /* Does it tell of these very ends?  NULL does not. */
@@ -48,11 +54,13 @@ MUST_CHECK int heads_tell(const struct settings *settings, struct fail *why);
 /*
  * An older database was put back: a "gap" record tells which records are lost,
  * as far as heads know, and their file is set aside, so that verifying forgives
- * them and new heads are made.  `gap` false: no head tells of more than is here.
- * For microca restore, right after it.
+ * them and new heads are made.  So with the counter of the token that `key` is
+ * in (counter.h), which begins anew; NULL: it is not looked at.  `gap` false:
+ * neither tells of more than is here.  For microca restore, right after it.
  */
 MUST_CHECK int heads_gap(bool *gap, const struct settings *settings,
-    struct store *store, const char *requester, int64_t now, struct fail *why);
+    struct store *store, struct key *key, const char *requester, int64_t now,
+    struct fail *why);
 
 /* Those who may have signed: the issuing certificates of all generations,
  * those that are over and those of peers, too. */

@@ -22,6 +22,29 @@ heads_last(struct checkpoint *cp, bool *found, const struct settings *settings,
 	    cp, found, settings->state, heads_edge(settings), why);
 }
 
+int
+heads_counter(
+    struct counter *counter, const struct checkpoint *cp, struct fail *why)
+{
+	*counter = (struct counter){.time = cp->time};
+	for (size_t i = 0; i < cp->n; i++) {
+		struct counter_lane *lane = &counter->lane[counter->n++];
+		struct bytes hash = {0};
+		bool good =
+		    hex_read(&hash, cp->lane[i].hash) && hash.len == SHA256_LEN;
+
+		lane->lane = cp->lane[i].lane;
+		lane->seq = cp->lane[i].seq;
+		if (good)
+			memcpy(lane->hash, hash.data, SHA256_LEN);
+		bytes_free(&hash);
+		if (!good)
+			return fail(why, FAIL_BROKEN, "head",
+			    "the hash that a head tells of is none");
+	}
+	return 0;
+}
+
 /* The file's own time: a line may have been added, or was not needed. */
 int64_t
 heads_looked(const struct settings *settings)

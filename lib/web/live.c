@@ -61,8 +61,8 @@ live_guard(struct live *live, const struct operation *op)
 
 	if (op->guard == NULL || live->ca->store == NULL)
 		return;
-	is = op->guard(live->ca->settings, live->ca->store, &why) != 0 &&
-	     why.kind == FAIL_BUSY && strcmp(why.reason, GUARD_BEHIND) == 0;
+	is = op->guard(live->ca, &why) != 0 && why.kind == FAIL_BUSY &&
+	     strcmp(why.reason, GUARD_BEHIND) == 0;
 	if (is == was)
 		return;
 	if (is && live->guard_why.kind == FAIL_NONE)

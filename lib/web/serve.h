@@ -58,8 +58,7 @@ struct operation {
 	int (*load)(struct bytes *out, const struct ca *ca, struct fail *why);
 	/* Or NULL.  FAIL_BUSY: nothing is run; looked at when the configuration
 	 * is read, and every PULSE_LOOK s.  Other failures say nothing. */
-	int (*guard)(const struct settings *settings, struct store *store,
-	    struct fail *why);
+	int (*guard)(struct ca *ca, struct fail *why);
 	/* 0, or -1 with `why`: serve answers for it. */
 	int (*run)(struct ca *ca, const struct request *rq, struct reply *rp,
 	    struct fail *why);
