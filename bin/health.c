@@ -1,6 +1,7 @@
 /* microca health - ask a CA that runs how it is, through its web server. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "bin/microca.h"
@@ -27,25 +28,49 @@ is_plain(const char *url)
 	return strncmp(url, "http://", 7) == 0;
 }
 
+/* RFC 7030, 3.3 is of EST alone: health may be asked without TLS.  Else the same
+ * is wanted of both kinds of URL.  `path` is in the URL. */
+static int
+url_read(struct question *q, const char **path, struct fail *why)
+{
+	char *secure;
+	const char *rest;
+	int rc;
+
+	if (!is_plain(q->url) && strncasecmp(q->url, "https://", 8) != 0)
+		return fail(why, FAIL_CONFIG, "url",
+		    "%.120s: the URL must begin with https:// or http://",
+		    q->url);
+	if (!is_plain(q->url))
+		return origin_read(&q->origin, path, q->url, why);
+	secure = str_fmt("https://%s", q->url + 7);
+	rc = origin_read(&q->origin, &rest, secure, why);
+	if (rc == 0)
+		*path = q->url + 7 + (rest - (secure + 8));
+	else
+		rc = fail(why, FAIL_CONFIG, "url",
+		    "%.120s: no HOST, HOST:PORT or HOST/PATH after http://",
+		    q->url);
+	free(secure);
+	return rc;
+}
+
 /* Who must answer, and where it is asked. */
 static int
 question_make(struct question *q, STACK_OF(X509) * *anchors,
     const struct tool *tool, struct fail *why)
 {
-	const char *path = is_plain(q->url) ? strchr(q->url + 7, '/') : NULL;
+	const char *path = NULL;
 	char *chain = settings_chain_path(tool->settings);
 	const char *anchors_path = q->anchors != NULL ? q->anchors : chain;
-	int rc = 0;
+	int rc = url_read(q, &path, why);
 
-	if (!is_plain(q->url) &&
-	    (cert_file_read(anchors, anchors_path, why) != 0 ||
-		origin_read(&q->origin, &path, q->url, why) != 0))
-		rc = -1;
+	if (rc == 0 && !is_plain(q->url))
+		rc = cert_file_read(anchors, anchors_path, why);
 	free(chain);
 	if (rc != 0)
 		return -1;
-	q->whole = str_fmt(
-	    "%s%s", q->url, path == NULL || path[0] == '\0' ? "/health" : "");
+	q->whole = str_fmt("%s%s", q->url, path[0] == '\0' ? "/health" : "");
 	q->tls = (struct http_tls){
 	    .anchors = *anchors, .judge = origin_judge, .arg = &q->origin};
 	q->request = (struct http_request){.url = q->whole,

@@ -20,6 +20,20 @@ signs() {
 	sign simplereenroll "$@"
 }
 
+asks() { # asks URL: the tool's exit status; what it says is in $T/asked
+	admin health "$1" >"$T/asked" 2>&1
+	echo $?
+}
+is "the tool: a URL without a host" "$(asks http://)" 2
+like "… says what is missing" "$(cat "$T/asked")" 'no HOST'
+is "… one without it before a path" "$(asks http:///health)" 2
+is "… a port that is none" "$(asks http://localhost:0/health)" 2
+is "… https:// without a host" "$(asks https://)" 2
+is "… another scheme" "$(asks ftp://localhost/health)" 2
+like "… says which there are" "$(cat "$T/asked")" \
+	'must begin with https:// or http://'
+is "… nobody is there" "$(asks http://127.0.0.1:1)" 7
+
 is "all is well" "$(health) $(cat "$T/body")" "200 ok"
 is "its type" "$(header Content-Type)" "text/plain; charset=utf-8"
 is "no cache keeps it" "$(header Cache-Control)" no-store
