@@ -130,6 +130,18 @@ token_test(struct check *c, struct fail *why)
 	return rc;
 }
 
+/* Is what is wrong with the issuers a peer's, and has its own line? */
+static bool
+peers_trouble(const struct check *c)
+{
+	const struct fail *all = &c->issuers->trouble;
+	const struct issuers *peers = c->issuers->peers;
+
+	return peers != NULL && peers->trouble.kind != FAIL_NONE &&
+	       strcmp(all->text, peers->trouble.text) == 0 &&
+	       strcmp(all->cause, peers->trouble.cause) == 0;
+}
+
 static int
 chain_test(struct check *c, struct fail *why)
 {
@@ -137,7 +149,17 @@ chain_test(struct check *c, struct fail *why)
 		return -1;
 	c->active = issuers_active(c->issuers, when_now());
 	c->authority = c->active->authority;
+	if (peers_trouble(c))
+		return 0;
 	*why = c->issuers->trouble;
+	return why->kind == FAIL_NONE ? 0 : -1;
+}
+
+static int
+peers_test(struct check *c, struct fail *why)
+{
+	if (c->issuers->peers != NULL)
+		*why = c->issuers->peers->trouble;
 	return why->kind == FAIL_NONE ? 0 : -1;
 }
 
@@ -237,7 +259,7 @@ operators_test(struct check *c, struct fail *why)
 	           : operators_check(c->settings, c->issuers, why);
 }
 
-enum want { WANT_KEY = 1, WANT_CHAIN = 2 };
+enum want { WANT_KEY = 1, WANT_CHAIN = 2, WANT_PEERS = 4 };
 
 static const struct {
 	const char *what;
@@ -249,6 +271,8 @@ static const struct {
     {"the store is not behind what was signed", guard_test, 0},
     {"the token signs, the signature verifies", token_test, 0},
     {"the chain is complete", chain_test, 0},
+    {"issuers of other nodes (ca.peers) can be read", peers_test,
+	WANT_CHAIN | WANT_PEERS},
     {"the issuing certificate is valid now", time_test, WANT_CHAIN},
     {"lists of the CAs above are there", above_test, WANT_CHAIN},
     {"certificate and key belong together", pair_test, WANT_KEY | WANT_CHAIN},
@@ -453,7 +477,9 @@ tests_run(struct check *c)
 
 		if (((tests[i].wants & WANT_KEY) != 0 && c->public == NULL) ||
 		    ((tests[i].wants & WANT_CHAIN) != 0 &&
-			c->authority == NULL))
+			c->authority == NULL) ||
+		    ((tests[i].wants & WANT_PEERS) != 0 &&
+			c->settings->ca.peers == NULL))
 			continue;
 		report(c, tests[i].what, tests[i].run(c, &why), &why);
 	}
