@@ -357,6 +357,30 @@ endpoint_report(struct check *c, const struct endpoint *e)
 	free(what);
 }
 
+/* Whose certificates are in the store that several nodes share, and would not be
+ * taken here.  It may be meant so. */
+static void
+peers_report(const struct check *c)
+{
+	struct fail ignored = {0};
+	struct store_issuers all;
+	int64_t now = when_now();
+
+	if (c->store == NULL ||
+	    strncmp(c->settings->store, "sqlite:", 7) == 0 ||
+	    store_issuers(c->store, &all, now, &ignored) != 0)
+		return;
+	for (size_t i = 0; i < all.n; i++)
+		if (issuers_any_by_keyid(c->issuers, all.keyid[i], now) == NULL)
+			printf(
+			    "note: key %s signed certificates in the store, "
+			    "and is unknown to this node: its clients are "
+			    "refused here; copy issuer.pem and issuers/*.pem "
+			    "of the node that has it to ca.peers, then "
+			    "microca install published\n",
+			    all.keyid[i]);
+}
+
 /* What the token counts; it begins here, if a head says how far. */
 static int
 counter_begun(bool *begun, struct check *c, struct fail *why)
@@ -490,6 +514,7 @@ tests_run(struct check *c)
 	if (c->authority != NULL) {
 		if (c->public != NULL)
 			staged_report(c);
+		peers_report(c);
 		spare_profiles(c);
 		status_report(c);
 	}

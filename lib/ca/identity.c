@@ -241,6 +241,27 @@ known_elsewhere(struct claim *c)
 	return false;
 }
 
+/* For the operator of several nodes: another's, which this one was not told of.
+ * Who is no client of any of them is in no store. */
+static void
+peers_hint(struct claim *c)
+{
+	struct record r = {0};
+	struct fail ignored = {0};
+	bool found = false;
+
+	if (c->ca->store != NULL &&
+	    store_find(c->ca->store, &r, &found, c->leaf.cert->sha256,
+		&ignored) == 0 &&
+	    found)
+		(void)fail_cause(c->why,
+		    "it is recorded in the store, and key %s, which signed it, "
+		    "is unknown to this node: copy the issuing certificates of "
+		    "the node that has it to ca.peers",
+		    r.issuer);
+	record_free(&r);
+}
+
 /* No rule of this endpoint has an anchor for it. */
 static int
 nobody(struct claim *c)
@@ -255,8 +276,10 @@ nobody(struct claim *c)
 		}
 	if (known_elsewhere(c))
 		return label_wrong(c, "certificates of this client's CA");
-	return fail(c->why, FAIL_DENIED, "client-untrusted",
+	(void)fail(c->why, FAIL_DENIED, "client-untrusted",
 	    "RFC 7030, 3.3.2: no trust anchor for the client certificate");
+	peers_hint(c);
+	return -1;
 }
 
 /* The first rule that fits.  Else what the most concerned rule said: one that

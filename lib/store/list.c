@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +10,7 @@
  * while somebody looks at the output: it would keep the WAL from ending.
  */
 #define SLICE 512
+#define NEWEST 100000
 
 struct slice {
 	struct record row[SLICE];
@@ -131,4 +133,24 @@ store_count(struct store *store, struct store_counts *counts, int64_t now,
 		    &counts->outbox, c, SQL_OUTBOX_COUNT, NULL, 0, why);
 	db_rollback(c);
 	return rc;
+}
+
+static void
+issuer_row(struct conn *c, enum sql q, void *arg)
+{
+	struct store_issuers *all = arg;
+
+	(void)snprintf(all->keyid[all->n++], sizeof(all->keyid[0]), "%s",
+	    db_text(c, q, 0));
+}
+
+int
+store_issuers(struct store *store, struct store_issuers *issuers, int64_t now,
+    struct fail *why)
+{
+	issuers->n = 0;
+	return db_rows(store->db, DB_SCAN, SQL_CERT_ISSUERS,
+	    VALUES(value_number(NEWEST), value_number(now),
+		value_number(STORE_ISSUERS)),
+	    issuer_row, issuers, why);
 }

@@ -405,6 +405,11 @@ const char *const sql_text[SQL_COUNT] = {
 			     " WHERE device = $1 ORDER BY id DESC LIMIT 1",
     [SQL_CERT_DEVICES] = "SELECT DISTINCT device FROM certificate"
 			 " WHERE device > $1 ORDER BY device LIMIT $2",
+    /* Of the newest only: there is no index of issuers. */
+    [SQL_CERT_ISSUERS] =
+	"SELECT DISTINCT issuer FROM (SELECT issuer FROM certificate"
+	" WHERE id > (SELECT max(id) FROM certificate) - $1"
+	" AND status <> 1 AND not_after >= $2) AS newest LIMIT $3",
     [SQL_CERT_COUNT] = "SELECT count(*) FROM certificate",
     [SQL_CERT_LIVE] = "SELECT count(*) FROM certificate"
 		      " WHERE status <> 1 AND not_after >= $1",

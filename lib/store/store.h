@@ -226,6 +226,16 @@ MUST_CHECK int store_list(struct store *store,
     const struct store_filter *filter,
     int (*each)(const struct record *r, void *arg), void *arg,
     struct fail *why);
+/* The KEYIDs that signed the newest certificates that are good still: of the last
+ * hundred thousand, STORE_ISSUERS at most. */
+#define STORE_ISSUERS 256
+struct store_issuers {
+	char keyid[STORE_ISSUERS][2 * 32 + 1];
+	size_t n;
+};
+MUST_CHECK int store_issuers(struct store *store, struct store_issuers *issuers,
+    int64_t now, struct fail *why);
+
 /* One revoked or held certificate, as a revocation list names it. */
 struct store_revoked {
 	const char *serial; /* upper hex */

@@ -43,6 +43,21 @@ ok "each node has an issuer of its own" openssl verify -partial_chain \
 is "node 1 does not know the other's issuer" "$(renew_at 1 a a0)" \
 	"403 client-untrusted"
 
+unknown() { grep -c "key $(keyid "$1"),* .*unknown to this node" "$2"; }
+at 1 check >"$T/out" 2>&1
+is "… check says which, and nothing of its own" "$(unknown ca-0 "$T/out") $(
+	unknown ca-1 "$T/out")" "1 0"
+is "… and so does the log, with the refusal" "$(
+	unknown ca-0 "$T/simplereenroll-1.log")" 1
+is "… nothing of it goes to the client" "$(grep -c "$(keyid ca-0)" \
+	"$T/a0.answer")" 0
+is "a stranger's is in no store" "$(openssl req -x509 -newkey ec -pkeyopt \
+	ec_paramgen_curve:P-256 -nodes -keyout "$T/stray.key" \
+	-out "$T/stray.pem" -subj /CN=stray -addext \
+	basicConstraints=critical,CA:FALSE 2>/dev/null
+	renew_at 1 stray s0) $(grep -c 'is unknown to this node' \
+	"$T/simplereenroll-1.log")" "403 client-untrusted 1"
+
 # ---- the operators name each other's -------------------------------------------------
 peers 1 0
 renewed() { [ "$(renew_at 1 a a1)" = 200 ]; }
@@ -135,6 +150,8 @@ is "the list of issuers tells of it" "$(at 0 issuers --json |
 	jq -r '.[] | .state + " " + .subject' | tail -n 1)" "peer CN=Op Test CA 1"
 is "a chain is found here for what was issued there" "$(at 0 show --chain \
 	"$(serial b)" | grep -c BEGIN)" 3
+is "check finds no issuer that is unknown" \
+	"$(at 0 check 2>&1 | grep -c 'unknown to this node')" 0
 is "check is content" "$(at 0 check 2>&1 | grep -ciE '^not ok.*(chain|published)')" 0
 : >"$T/peers0/bad.pem"
 like "a file that is none is said" "$(at 0 check 2>&1)" \
