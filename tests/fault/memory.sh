@@ -43,6 +43,18 @@ misused() {
 }
 
 ca_make pem
+# Keys are made for devices, too, and somebody looks at all of it.
+{
+	root_make desk "/CN=Operators" && leaf_make ada desk "/CN=Ada"
+} >"$T/setup.log" 2>&1 || bail "an operator"
+sed -i 's/azure = true;/serverkeygen = "p256"; &/' "$T/profiles.conf"
+all='"cacerts", "csrattrs", "simpleenroll", "simplereenroll", "serverkeygen"'
+sed -i "s/port = 8443;/& operations = ($all);/" "$CONF"
+cat >>"$CONF" <<-END
+	inventory = { anchors = "desk.pem"; operators = (
+	  { role = "viewer"; issuer = "CN=Operators"; subject = "CN=Ada"; } ); };
+END
+csr made /CN=made
 for one in old gone; do
 	enrol $one /CN=$one || bail "enrol"
 done
@@ -87,6 +99,14 @@ ask() { # ask PROGRAM: "exit-status HTTP-status reason"
 		CONTENT_TYPE=application/ocsp-request <"$T/ocsp.der" ;;
 	health) send plain health REQUEST_METHOD=GET REQUEST_URI=/health \
 		</dev/null ;;
+	inventory) send plain inventory REQUEST_METHOD=GET \
+		"REQUEST_URI=/api/v1/certificates?rows=5" QUERY_STRING=rows=5 \
+		HTTP_HOST=ca.example:8446 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/ada.pem")" </dev/null ;;
+	serverkeygen) send plain serverkeygen REQUEST_METHOD=POST \
+		"REQUEST_URI=$EST/serverkeygen" MICROCA_ENDPOINT=device \
+		CONTENT_TYPE=application/pkcs10 SSL_CLIENT_VERIFY=SUCCESS \
+		"SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" <"$T/made.b64" ;;
 	simplereenroll)
 		rm -f "$T/new.key"
 		csr new /CN=old
@@ -99,16 +119,33 @@ ask() { # ask PROGRAM: "exit-status HTTP-status reason"
 		;;
 	esac
 }
-known() { # is the certificate of this answer in the store?
-	hash=$(tr -d '\r\n' <"$T/body" | openssl base64 -d -A |
-		openssl pkcs7 -inform DER -print_certs |
-		openssl x509 -outform DER | sha256sum | cut -d' ' -f1)
+recorded() { # <PEM: is that certificate in the store?
+	hash=$(openssl x509 -outform DER | sha256sum | cut -d' ' -f1)
 	[ "$(sql "SELECT count(*) FROM certificate
 		WHERE hex(sha256) = upper('$hash')")" = 1 ]
 }
+known() { # is the certificate of this answer?
+	tr -d '\r\n' <"$T/body" | openssl base64 -d -A |
+		openssl pkcs7 -inform DER -print_certs | recorded
+}
+part() { # part N: of an answer of several
+	tr -d '\r' <"$T/body" | awk -v want="$1" '
+		/^--/ { n++; head = 1; next }
+		n == want && head && /^$/ { head = 0; next }
+		n == want && !head { print }' | openssl base64 -d
+}
+pair() { # is the certificate that key's, and recorded?
+	part 1 | openssl pkey -inform DER -pubout >"$T/pair.key" 2>/dev/null &&
+		part 2 | openssl pkcs7 -inform DER -print_certs >"$T/pair.pem" &&
+		openssl x509 -in "$T/pair.pem" -noout -pubkey |
+		cmp -s - "$T/pair.key" && recorded <"$T/pair.pem"
+}
+listed() { jq -c '.certificates | map(.serial)' "$1"; }
 right() { # right PROGRAM: is this answer with status 200?
 	case $1 in
 	simplereenroll) known ;;
+	serverkeygen) pair ;;
+	inventory) [ "$(listed "$T/body")" = "$(listed "$T/golden.inventory")" ] ;;
 	ocsp) openssl ocsp -respin "$T/body" -issuer "$T/ca.pem" -no_nonce \
 		-cert "$T/gone.pem" -CAfile "$T/root.pem" 2>&1 |
 		grep -q 'gone.pem: revoked' ;;
@@ -116,7 +153,8 @@ right() { # right PROGRAM: is this answer with status 200?
 	*) cmp -s "$T/body" "$T/golden.$1" ;;
 	esac
 }
-for program in cacerts csrattrs crl ocsp health simplereenroll; do
+for program in cacerts csrattrs crl ocsp health inventory simplereenroll \
+	serverkeygen; do
 	watch_starved $program
 	first=$(ask $program)
 	cp "$T/body" "$T/golden.$program"
