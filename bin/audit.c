@@ -105,10 +105,12 @@ head(struct tool *tool, int argc, char **argv, struct fail *why)
 		return -1;
 	if (tool_ca(&ca, tool, CA_STORE | CA_KEY, why) == 0 &&
 	    (rc = heads_make(&cp, &added, ca, when_now(), why)) == 0) {
-		text = checkpoint_write(cp.head, cp.signature);
-		puts(text);
-		heads_log(&cp);
-		free(text);
+		if ((rc = heads_count(ca, &cp, why)) == 0) {
+			text = checkpoint_write(cp.head, cp.signature);
+			puts(text);
+			heads_log(&cp);
+			free(text);
+		}
 		checkpoint_free(&cp);
 	}
 	ca_drop(ca);

@@ -4,7 +4,7 @@
  * Where an image of the disk brings an older database back, heads and lists come
  * back with it; what the token keeps does not, if the token is a thing of its
  * own.  It is a note (note.h) with the last number and hash of each lane,
- * written when a head is signed and never taken back but by heads_gap().  Its
+ * written by microca audit head and never taken back but by heads_gap().  Its
  * label has the name of ca.key and the node's number, so that several CAs and
  * nodes may share a token:
  *

@@ -80,25 +80,6 @@ fill(struct checkpoint *cp, const struct settings *settings,
 	cp->head = checkpoint_head(cp);
 }
 
-/* The token keeps where it ends, too.  One that does not keeps nobody from
- * signing heads. */
-static int
-count(struct ca *ca, const struct checkpoint *cp, struct fail *why)
-{
-	struct counter c;
-	struct fail no = {0};
-
-	if (heads_counter(&c, cp, &no) == 0 &&
-	    counter_advance(ca->settings, ca->store, ca->key, &c, &no) == 0)
-		return 0;
-	if (strcmp(no.reason, GUARD_BEHIND) == 0) {
-		*why = no;
-		return -1;
-	}
-	log_fail("the token keeps no counter of the audit", &no);
-	return 0;
-}
-
 /* Nothing new: for health, that somebody looked. */
 static void
 looked(const struct settings *settings)
@@ -116,7 +97,6 @@ heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
 {
 	struct trail_ends ends;
 	bool found;
-	int rc = -1;
 
 	*added = false;
 	if (heads_last(cp, &found, ca->settings, why) != 0)
@@ -128,19 +108,33 @@ heads_make(struct checkpoint *cp, bool *added, struct ca *ca, int64_t now,
 	}
 	if (found && heads_is_at(cp, &ends)) {
 		looked(ca->settings);
-		rc = count(ca, cp, why);
-	} else {
-		if (found)
-			checkpoint_free(cp);
-		fill(cp, ca->settings, &ends, now);
-		if (sign(cp, ca, now, why) == 0 &&
-		    headfile_add(
-			added, ca->settings->state, cp, true, now, why) == 0)
-			rc = count(ca, cp, why);
+		return 0;
 	}
-	if (rc != 0)
+	if (found)
 		checkpoint_free(cp);
-	return rc;
+	fill(cp, ca->settings, &ends, now);
+	if (sign(cp, ca, now, why) == 0 &&
+	    headfile_add(added, ca->settings->state, cp, true, now, why) == 0)
+		return 0;
+	checkpoint_free(cp);
+	return -1;
+}
+
+int
+heads_count(struct ca *ca, const struct checkpoint *cp, struct fail *why)
+{
+	struct counter c;
+	struct fail no = {0};
+
+	if (heads_counter(&c, cp, &no) == 0 &&
+	    counter_advance(ca->settings, ca->store, ca->key, &c, &no) == 0)
+		return 0;
+	if (strcmp(no.reason, GUARD_BEHIND) == 0) {
+		*why = no;
+		return -1;
+	}
+	log_fail("the token keeps no counter of the audit", &no);
+	return 0;
 }
 
 /* ---- the connector --------------------------------------------------------------- */

@@ -26,14 +26,18 @@ const char *heads_edge(const struct settings *settings);
 /*
  * Sign where the audit is now, and keep it; needs CA_STORE | CA_KEY.  `added`
  * false: nothing was recorded since the last one, which `cp` is then, and
- * nothing is signed.  The token keeps where it ends (counter.h); one that does
- * not is logged.  checkpoint_free() what succeeded.  FAIL_CONFLICT "head-back",
- * "head-fork": the audit is not what the last head tells of, FAIL_BUSY
- * "db-behind": … or the token, heads_gap(); as ca_signer(), ca_key_ok(),
- * key_lend(), store_trail_end(), headfile_add().
+ * nothing is signed.  checkpoint_free() what succeeded.  FAIL_CONFLICT
+ * "head-back", "head-fork": the audit is not what the last head tells of,
+ * FAIL_BUSY "db-behind": … or the token, heads_gap(); as ca_signer(),
+ * ca_key_ok(), key_lend(), store_trail_end(), headfile_add().
  */
 MUST_CHECK int heads_make(struct checkpoint *cp, bool *added, struct ca *ca,
     int64_t now, struct fail *why);
+/* The token keeps where that one ends (counter.h), if it does not yet: not for
+ * each head, of which an upload may make one every few minutes.  A token that
+ * keeps nothing is logged and no failure.  FAIL_BUSY "db-behind". */
+MUST_CHECK int heads_count(
+    struct ca *ca, const struct checkpoint *cp, struct fail *why);
 /* One line to syslog: "audit head " and checkpoint_write()'s text. */
 void heads_log(const struct checkpoint *cp);
 /* The newest that is kept, by its file alone: neither store nor token is

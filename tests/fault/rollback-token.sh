@@ -84,6 +84,9 @@ n=$(writes)
 is "the same head again" "$(rc_of admin audit head)" 0
 is "… writes nothing" "$(writes)" "$n"
 ok "check: it is not behind" checked ok "$counts"
+enrol more /CN=more || bail "enrol"
+is "a bundle makes a head as well" "$(rc_of admin audit export "$T/bundle")" 0
+is "… and writes nothing there: only the hour's does" "$(writes)" "$n"
 image old
 live three >"$T/setup.log" 2>&1 || bail "three"
 is "the next head moves the counter on" \
@@ -173,6 +176,19 @@ start simpleenroll
 is "… issues" "$(asked ten)" "0 200 "
 stop TERM
 is "… and heads go on" "$(rc_of admin audit head)" 0
+
+# ---- … if the token is there
+mv "$T/tokens" "$T/away"
+mkdir "$T/tokens"
+is "microca restore without the token" "$(rc_of admin restore --accept-loss \
+	"$T/it.tar")" 0
+like "… says what is to be done when it is there" "$(cat "$T/out")" \
+	'is not known .*: run microca audit gap when it is there'
+rmdir "$T/tokens"
+mv "$T/away" "$T/tokens"
+is "… until then it is noticed" "$(rc_of admin crl --force)" 7
+is "… and taken then" "$(rc_of admin audit gap) $(rc_of admin crl --force)" \
+	"0 0"
 
 # ---- a token that is not there cannot say that all is well
 put_back old
