@@ -33,8 +33,8 @@ calm() {
 proven() {
 	local file=${1%%: *} words=${1#*: }
 	grep -qE "(^|[[:space:]])$file([[:space:]]|\$)|(^|[[:space:]])${file%.c}([[:space:]]|\$)" \
-		"$SRCDIR/Makefile.am" || said "$file is no test of Makefile.am"
-	grep -qF -e "$words" "$SRCDIR/$file" || said "$file has no \"$words\""
+		"$SRCDIR/Makefile.am" || amiss "$file is no test of Makefile.am"
+	grep -qF -e "$words" "$SRCDIR/$file" || amiss "$file has no \"$words\""
 }
 
 # ---- endpoints -------------------------------------------------------------------
@@ -45,6 +45,10 @@ insert() { # insert FILE AFTER: standard input, behind the line AFTER
 		"$1" >"$T/insert" && cat "$T/insert" >"$1"
 }
 endpoints() {
+	middles >"$T/middles.log" 2>&1 || return 1
+	shims
+	more_profiles | insert "$DEMO/etc/profiles.conf" 'profiles = ('
+	more_endpoints | insert "$DEMO/etc/microca.conf" 'endpoints = ('
 	insert "$DEMO/etc/profiles.conf" 'profiles = (' <<-'END'
 	{ name = "strict"; validity = "90d";
 	  key_usage = ("digitalSignature"); ext_key_usage = ("clientAuth");
@@ -58,12 +62,14 @@ endpoints() {
 	{ name = "strict"; port = $((PORT + STRICT)); profile = "strict";
 	  allow = ( { own = ("strict"); },
 	    { issuer = "$DEMO/manufacturer-ca.pem"; names = "pattern [^X].*";
-	      subject = "CN=Demo Manufacturer RA,O=Demo Manufacturer"; } ); },
+	      subject = "CN=Demo Manufacturer RA,O=Demo Manufacturer"; },
+	    { issuer = "$DEMO/old-maker.pem"; names = "any"; } ); },
 	{ name = "either"; port = $((PORT + EITHER)); profile = "device";
 	  auth = "either"; allow = ( { own = ("device"); }, { secret = true; } ); },
-	{ name = "held"; port = $((PORT + HELD)); profile = "device";
+	{ name = "held"; port = $((PORT + HELD)); profile = "strict";
 	  approval = "always";
-	  allow = ( { issuer = "$DEMO/manufacturer-ca.pem"; names = "any"; } ); },
+	  allow = ( { own = ("strict"); },
+	    { issuer = "$DEMO/manufacturer-ca.pem"; names = "any"; } ); },
 	END
 	printf '%s\n' 'approval_retry = "1s";' 'body_wait = "2s";' 'threads = 10;' \
 		>>"$DEMO/etc/microca.conf"
@@ -122,12 +128,17 @@ clients() {
 }
 
 scene() {
-	local name
+	local name known
 	endpoints || return 1
 	{
 		clients
 		csr good /CN=good
 		for name in dev gone held-back; do enrol "$name" "$name" "$STRICT" || return 1; done
+		# The program knows it, and yet the revocation counts.
+		mapfile -t known < <(as "$T/gone")
+		csr gone-again /CN=gone
+		[ "$(post "$STRICT" simplereenroll "$T/gone-again.b64" \
+			"${known[@]}")" = 200 ] || return 1
 		admin revoke --reason keyCompromise "$(serial gone)"
 		admin revoke --reason certificateHold "$(serial held-back)"
 		mapfile -t dev < <(as "$T/dev")
@@ -155,6 +166,7 @@ scene() {
 	requests >"$T/requests.log" 2>&1 || return 1
 	gzip -c "$T/good.b64" >"$T/good.gz"
 	fill 200000 A >"$T/large"
+	truncate -s 1G "$T/giant"
 	# What sends as the web server's user has to be where that may read.
 	install -m 755 "$BUILDDIR/tests/tools/fcgi" "$T/fcgi"
 	[ "$(id -u)" != 0 ] || as_web=(setpriv --reuid www-data --regid www-data

@@ -123,13 +123,28 @@ send_vec() {
 # body: OFFSET OPERATION CLIENT FILE…, files of the scene's; CLIENT "-": none.
 send_body() {
 	local w client
-	read -ra w <<<"$1"
+	eval "w=($1)"
 	client=${w[2]}
 	[ ! -f "$T/$client.pem" ] || client=$T/$client
 	with=()
 	[ "$client" = - ] || mapfile -t with < <(as "$client")
 	set -- "${w[@]:3}"
 	posts "${w[0]}" "${w[1]}" "${@/#/$T/}"
+}
+
+# silent: COUNT PROGRAM: peers that begin a request, say no more and stay.
+send_silent() {
+	local i w all=() BODY=$T/good.b64
+	read -ra w <<<"$1"
+	for ((i = 0; i < w[0]; i++)); do
+		"${as_web[@]}" "$T/fcgi" -m half-begin -w 30 "$DEMO/run/${w[1]}.sock" \
+			</dev/null >/dev/null 2>&1 &
+		all+=("$!")
+	done
+	good_of "${w[1]}"
+	twice fcgi_once plain "${w[1]}" "${asking[@]}"
+	kill "${all[@]}"
+	wait "${all[@]}" 2>/dev/null
 }
 
 mend=() # what is to be done before the good one
@@ -247,7 +262,7 @@ send_starved() {
 		tr -s ' ' ':')
 	limits=${limits#:}
 	"${who[@]}" prlimit --pid "$pid" --nofile="3:${limits#*:}" ||
-		said "prlimit"
+		amiss "prlimit"
 	# A thread that waits has its descriptor already: ask until there is none.
 	patience=2 status=
 	for ((i = 0; i < 30; i++)); do

@@ -171,6 +171,7 @@ is "and may be read by others" "$(stat -c %a "$T/three.pem")" 644
 before=$(sha256sum "$T/three.pem")
 csr foreign "/CN=with blank"
 before_refusal
+rows_before=$(refusals)
 says "a name that the profile refuses" 5 'CN' \
 	issue -p device -o "$T/three.pem" "$T/foreign.b64"
 is "one refusal is recorded" "$(($(refusals) - rows_before))" 1

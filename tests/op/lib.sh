@@ -81,6 +81,7 @@ skip() { # skip NAME REASON
 }
 
 done_testing() {
+	refused_all
 	echo "1..$tap_n"
 	exit "$((tap_bad > 0))"
 }
@@ -333,6 +334,10 @@ csr() {
 cgi() {
 	cgi_program=$1
 	shift
+	# For whoever asks the same again: refused.sh.
+	echo "$cgi_program" >"$T/asked.program"
+	printf '%s\0' REMOTE_ADDR=192.0.2.7 "$@" >"$T/asked"
+	readlink /proc/self/fd/0 >"$T/asked.body"
 	env -i PATH="$PATH" MICROCA_CONF="$CONF" \
 		${SOFTHSM2_CONF+"SOFTHSM2_CONF=$SOFTHSM2_CONF"} \
 		${ASAN_OPTIONS+"ASAN_OPTIONS=$ASAN_OPTIONS"} \
@@ -341,6 +346,10 @@ cgi() {
 	# lib/web/confine.h: all that a program does is what it may.
 	! grep 'is none that this program makes' "$T/log" >"$T/setup.log" ||
 		bail "$cgi_program was refused a system call"
+	cgi_answer
+}
+# cgi_answer: $T/answer's parts, and its status.
+cgi_answer() {
 	sed '/^\r*$/,$d' "$T/answer" | tr -d '\r' >"$T/head"
 	sed '1,/^\r*$/d' "$T/answer" >"$T/body"
 	sed -n 's/^Status: \([0-9]*\).*/\1/p' "$T/head"
@@ -387,27 +396,6 @@ enrol() {
 		certs | openssl x509 -out "$T/$1.pem"
 }
 
-# refused NAME STATUS REASON: the last answer, one audit row, nothing issued.
-# Call before_refusal first.
-before_refusal() {
-	rows_before=$(refusals)
-	issued_before=$(issued)
-}
-refused() {
-	is "$1" "$2 $(reason) audit $(($(refusals) - rows_before)) \
-issued $(($(issued) - issued_before))$(odd)" "$3 $4 audit 1 issued 0"
-}
-# What is wrong with the last refusal's text and log: a body is one plain line
-# with nothing of the box in it, a log line has no control characters.
-odd() {
-	if [ -s "$T/body" ]; then
-		[ "$(LC_ALL=C grep -cE \
-			'^[a-z0-9-]+: [ -~]+ \(request [0-9a-f]{16}\)$' \
-			"$T/body") $(wc -l <"$T/body")" = "1 1" ] ||
-			echo " not one plain line: $(cat -v "$T/body")"
-		grep -qE "$T|/var/|sqlite|SELECT|pkcs11:|\.c:[0-9]" "$T/body" &&
-			echo " not quiet: $(cat "$T/body")"
-	fi
-	[ ! -f "$T/log" ] || ! LC_ALL=C grep -q '[[:cntrl:]]' "$T/log" ||
-		echo " control characters in the log"
-}
+# before_refusal and refused, which a test of many refusals calls for each.
+# shellcheck source=tests/op/refused.sh
+. "$SRCDIR/tests/op/refused.sh"

@@ -83,8 +83,11 @@ bad "a revoked one" 403 client-revoked device simplereenroll dev1 \
 
 # A certificate that our own key signed and our store does not know.
 enrol ghost /CN=ghost
-sql_write "DELETE FROM certificate WHERE subject LIKE '%CN=ghost%'"
+sql_write "CREATE TABLE ghost AS SELECT * FROM certificate
+	WHERE subject LIKE '%CN=ghost%';
+	DELETE FROM certificate WHERE subject LIKE '%CN=ghost%'"
 csr ghost2 /CN=ghost
 bad "one that the store does not know" 403 client-unknown device \
 	simplereenroll ghost "$T/ghost2.b64"
+sql_write "INSERT INTO certificate SELECT * FROM ghost; DROP TABLE ghost"
 done_testing

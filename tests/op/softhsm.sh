@@ -20,6 +20,7 @@ like "the key cannot be taken out of the token" "$(pkcs11-tool --module "$MODULE
 	'Access: *sensitive, always sensitive, never extract'
 ok "the PIN is in no log" sh -c "! grep -r 987654 '$T/log' '$T/setup.log'"
 
+AGAIN=cgi # one that runs on has the token already
 mv "$T/tokens" "$T/away"
 mkdir "$T/tokens"
 csr dev2 /CN=dev2

@@ -8,6 +8,7 @@
  *	            ftruncate, posix_fallocate
  *	IO_FAULT=FILE while FILE says "write EIO", "sync EIO", "write ENOSPC",
  *	            "write EROFS": each pwrite, or sync, of a database fails so
+ *	RANDOM_FAULT=FILE while it is there, OpenSSL has no random octets
  *	CLOCK_FAULT=FILE the clock stands as many s ahead as FILE says, or behind
  *	CUT_LOG=FILE gets a line for each change that was counted
  */
@@ -99,6 +100,17 @@ faulty(int fd, const char *call)
 	        : strcmp(how, "EROFS") == 0 ? EROFS
 	                                    : EIO;
 	return 1;
+}
+
+int RAND_bytes(unsigned char *out, int len);
+int
+RAND_bytes(unsigned char *out, int len)
+{
+	const char *file = getenv("RANDOM_FAULT");
+
+	if (file != NULL && access(file, F_OK) == 0)
+		return 0;
+	return REAL(RAND_bytes)(out, len);
 }
 
 static long
