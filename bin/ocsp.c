@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -189,6 +190,16 @@ key_fits(const struct work *w)
 	return fits;
 }
 
+static bool
+is_revoked(const struct work *w)
+{
+	struct fail why = {0};
+
+	return responder_standing(
+		   &w->now, w->ca->store, w->signer->issuer, &why) != 0 &&
+	       strcmp(why.reason, "responder-revoked") == 0;
+}
+
 /* Half of its time is over, or it was made for another length of it. */
 static bool
 is_due(const struct work *w, int64_t now)
@@ -196,7 +207,8 @@ is_due(const struct work *w, int64_t now)
 	int64_t length = w->now.not_after - w->now.not_before;
 
 	return w->now.cert == NULL || now < w->now.not_before ||
-	       now >= w->now.not_before + length / 2 || !key_fits(w);
+	       now >= w->now.not_before + length / 2 || is_revoked(w) ||
+	       !key_fits(w);
 }
 
 static int

@@ -128,13 +128,15 @@ no_responder(struct fail *why, const char *path)
 	return fail_cause(why, "microca ocsp --force makes another");
 }
 
-/* RFC 6960, 4.2.2.2: issued by the key that it answers for. */
+/* RFC 6960, 4.2.2.2: issued by the key that it answers for, and for that: to
+ * OpenSSL a certificate without extKeyUsage is for everything. */
 static bool
 is_of(X509 *cert, const struct issuer *issuer)
 {
 	return X509_check_issued(issuer->authority->issuer, cert) ==
 	           X509_V_OK &&
 	       X509_verify(cert, issuer->authority->key) == 1 &&
+	       (X509_get_extension_flags(cert) & EXFLAG_XKUSAGE) != 0 &&
 	       (X509_get_extended_key_usage(cert) & XKU_OCSP_SIGN) != 0;
 }
 

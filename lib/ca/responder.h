@@ -55,6 +55,10 @@ bool responders_wanted(const struct settings *s);
 /* FAIL_BUSY "responder-absent", "responder-ended". */
 MUST_CHECK int responder_valid(
     const struct responder *r, int64_t now, struct fail *why);
+/* What the record says of it: nobody asks for its status, so we do.  One that
+ * the store does not know is as it is.  FAIL_BUSY "responder-revoked", "db-…". */
+MUST_CHECK int responder_standing(const struct responder *r,
+    struct store *store, const struct issuer *issuer, struct fail *why);
 /* The public half of its key.  FAIL_BUSY "responder-key". */
 MUST_CHECK int responder_fits(
     const struct responder *r, const EVP_PKEY *public, struct fail *why);

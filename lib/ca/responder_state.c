@@ -4,6 +4,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/wire/cert.h"
+
 #define RETRY_SECONDS 60
 
 bool
@@ -41,6 +43,27 @@ responder_valid(const struct responder *r, int64_t now, struct fail *why)
 		    "the OCSP responder's certificate is not valid now: "
 		    "microca ocsp");
 	return 0;
+}
+
+/* RFC 6960, 4.2.2.2.1: with id-pkix-ocsp-nocheck that is the CA's to do. */
+int
+responder_standing(const struct responder *r, struct store *store,
+    const struct issuer *issuer, struct fail *why)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(r->cert);
+	char *text = cert_serial_text((struct span){
+	    ASN1_STRING_get0_data(serial), (size_t)ASN1_STRING_length(serial)});
+	struct store_standing found;
+	bool is = false;
+	int rc = store_standing(
+	    store, &found, &is, issuer->authority->keyid, text, why);
+
+	free(text);
+	if (rc == 0 && is && found.status != STORE_GOOD)
+		rc = not_usable(why, "responder-revoked",
+		    "the OCSP responder's certificate is revoked: microca "
+		    "ocsp");
+	return rc;
 }
 
 int

@@ -306,6 +306,9 @@ answer_make(struct work *w, struct fail *why)
 {
 	uint8_t key[SHA256_LEN];
 
+	if (w->responder->cert != NULL &&
+	    responder_standing(w->responder, w->ca->store, w->issuer, why) != 0)
+		return -1;
 	if (w->ocsp->nonce) {
 		if (sign(w, true, why) == 0)
 			return 0;

@@ -117,6 +117,8 @@ responders_look(struct findings *f, const struct ca *ca, int64_t now)
 			r.why = why;
 		why = (struct fail){0};
 		if (responder_valid(&r, now, &why) != 0 ||
+		    (ca->store != NULL &&
+			responder_standing(&r, ca->store, one, &why) != 0) ||
 		    responder_renewed(&r, now, &why) != 0)
 			findings_add(f, VITALS_DEGRADED, why.reason, "ocsp",
 			    "%s", why.text);

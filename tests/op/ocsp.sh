@@ -169,6 +169,74 @@ like "without a certificate" "$(status_of)" 'trylater \(3\)'
 mv "$T/away" "$MINE"
 is_good() { [ "$(said three)" = good ]; }
 ok "with it again" wait_for 10 is_good
+
+# ---- a responder's certificate that is none, while it serves ------------------------
+cp -p "$MINE" "$T/away"
+openssl pkey -in "$MINE" -out "$T/delegate.key"
+# delegate NAME CA KEY DAYS EXTENSION...: $T/NAME.delegate, as the file holds it.
+delegate() {
+	delegate_name=$1 delegate_ca=$2 delegate_key=$3 delegate_days=$4
+	shift 4
+	printf '%s\n' basicConstraints=critical,CA:FALSE \
+		keyUsage=critical,digitalSignature noCheck=yes "$@" >"$T/delegate.ext"
+	openssl req -new -key "$T/delegate.key" -subj "/CN=delegate" \
+		-out "$T/delegate.csr" 2>/dev/null &&
+		faketime -f -2d openssl x509 -req -in "$T/delegate.csr" \
+			-CA "$delegate_ca" -CAkey "$delegate_key" -CAcreateserial \
+			-days "$delegate_days" -extfile "$T/delegate.ext" \
+			-out "$T/delegate.pem" 2>/dev/null &&
+		cat "$T/delegate.key" "$T/delegate.pem" >"$T/$delegate_name.delegate"
+}
+for_ocsp=extendedKeyUsage=OCSPSigning
+delegate right "$T/ca.pem" "$T/issuer.key" 30 $for_ocsp
+delegate ended "$T/ca.pem" "$T/issuer.key" 1 $for_ocsp
+delegate client "$T/ca.pem" "$T/issuer.key" 30 extendedKeyUsage=clientAuth
+delegate any "$T/ca.pem" "$T/issuer.key" 30
+delegate root "$T/root.pem" "$T/root.key" 30 $for_ocsp
+# Of the CA's name, and another key.
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 9 \
+	-keyout "$T/fake.key" -out "$T/fake.pem" -subj "$(openssl x509 \
+		-in "$T/ca.pem" -noout -subject -nameopt compat | cut -d= -f2-)" \
+	2>/dev/null
+delegate fake "$T/fake.pem" "$T/fake.key" 30 $for_ocsp
+openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 2>/dev/null \
+	>"$T/key.delegate"
+cat "$T/delegate.pem" >>"$T/key.delegate"
+it_says() { # it_says PATTERN: of the status of a good one
+	ask "-no_nonce -cert $T/three.pem" >/dev/null
+	status_of | grep -qE "$1"
+}
+health() {
+	cgi health REQUEST_METHOD=GET REQUEST_URI=/health REMOTE_ADDR=127.0.0.1 \
+		</dev/null >/dev/null
+	cat "$T/body"
+}
+now_is() { # now_is FILE: whole, as microca ocsp does it
+	cp -p "$T/away" "$MINE.new" && cat "$1" >"$MINE.new" && mv "$MINE.new" "$MINE"
+}
+right=$(openssl x509 -in "$T/right.delegate" -noout -serial)
+with_right() { [ "$(answered_by)" = "$right" ]; }
+now_is "$T/right.delegate"
+ok "one made by hand is as good" wait_for 10 with_right
+for fault in ended client any root fake key; do
+	now_is "$T/$fault.delegate"
+	ok "$fault: nothing is signed with it" wait_for 10 it_says 'trylater \(3\)'
+	[ "$fault" = key ] || # nobody but the program opens a key
+		like "$fault: health says so" "$(health)" '^degraded: responder'
+	now_is "$T/right.delegate"
+	ok "$fault: the right one again" wait_for 10 is_good
+done
+now_is "$T/away"
+mine=$(openssl x509 -in "$MINE" -noout -serial)
+with_mine() { [ "$(answered_by)" = "$mine" ]; }
+ok "ours again" wait_for 10 with_mine
+admin revoke "${mine#serial=}" >/dev/null
+ok "revoked: nothing is signed with it" wait_for 10 it_says 'trylater \(3\)'
+cgi metrics REQUEST_METHOD=GET REQUEST_URI=/metrics REMOTE_ADDR=127.0.0.1 \
+	</dev/null >/dev/null
+like "revoked: the metrics say so" "$(cat "$T/body")" 'word="responder-revoked"'
+is "the next run makes another" "$(made)" true
+ok "… which answers" wait_for 10 is_good
 stop
 is "it stops" "$rc" 0
 
