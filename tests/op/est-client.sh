@@ -20,10 +20,19 @@ client() {
 enroll() { client enroll --folder "$1" --subject CN=pump-7 --force; }
 in_use() { sha256sum good/current/cert.pem good/current/key.pem; }
 
-# refused NAME STATUS PATTERN: a renewal by force fails so, and all stays.
+# refused NAME STATUS PATTERN: a renewal by force fails so, twice, and all stays.
 refused() {
 	before=$(in_use)
 	enroll good
+	cp err first
+	first_rc=$rc
+	find good -type f | sort >files
+	enroll good
+	is "$1: again, the same" "$rc $(cat err)" "$first_rc $(cat first)"
+	find good -type f | sort >files.now
+	ok "$1: no file is left" cmp files files.now
+	ok "$1: nothing that a terminal obeys is printed" sh -c \
+		"! LC_ALL=C grep -q '[^[:print:]]' err out"
 	is "$1: refused" "$rc" "$2"
 	is "$1: in one line" "$(wc -l <err)" 1
 	like "$1: that says why" "$(cat err)" "$3"
