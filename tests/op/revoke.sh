@@ -193,6 +193,12 @@ is "a hold is not held again" "$(run revoke -n -r certificateHold \
 is "all are released" "$(run release --yes -s 'CN=*') $(status five) \
 $(status six)" "0 good good"
 
+# ---- before its time --------------------------------------------------------
+enrol early "/CN=early"
+faketime -f -1h "$BUILDDIR/bin/microca" -c "$CONF" revoke "$(serial early)" \
+	>"$T/out" 2>"$T/err"
+is "one that is not valid yet" "$? $(status early)" "0 revoked"
+
 # ---- CAs --------------------------------------------------------------------
 csr sub "/CN=Sub CA"
 admin issue --profile subca -o "$T/sub.pem" "$T/sub.der"
