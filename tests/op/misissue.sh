@@ -48,6 +48,7 @@ up_stop() {
 	up_pid=
 }
 
+RENEWED= # when the intermediate is
 configure() { # configure URL
 	conf_write "$T/issuer.key" "
 	upstream = { url = \"$1\"; anchors = \"root.pem\"; timeout = \"2s\"; };
@@ -55,7 +56,7 @@ configure() { # configure URL
 	  { name = \"client\"; source = \"upstream\"; subject = \"CN=box\";
 	    initial_certificate = \"maker-ra.pem\";
 	    initial_key = \"maker-ra.key\"; },
-	  { name = \"intermediate\"; source = \"upstream\"; } );"
+	  { name = \"intermediate\"; source = \"upstream\"; $RENEWED } );"
 }
 
 # says STATUS HEADER...: what an operation answers; the body on standard input.
@@ -138,9 +139,18 @@ bad() {
 	before=$(in_use) recorded=$(own_rows "$3")
 	admin enroll --force intermediate >"$T/out" 2>"$T/err"
 	bad_exit=$?
+	sql "SELECT record FROM audit WHERE event LIKE 'own-%'
+		ORDER BY seq DESC LIMIT 1" >"$T/row"
 	is "$1" "exit $bad_exit, $(told reason), \
 audit $(($(own_rows "$3") - recorded))" "exit $2, $3, audit 1"
 	[ "$(told reason)" = "$3" ] || sed 's/^/# /' "$T/err"
+	ok "$1: nothing that a terminal obeys is printed, nor written down" sh -c \
+		"! LC_ALL=C grep -q '[^[:print:]]' '$T/err' '$T/out' '$T/row'"
+	# A server that says nothing is waited for once.
+	case $3 in up-net) ;; *)
+		admin enroll --force intermediate >"$T/out" 2>"$T/err"
+		is "$1: again, the same" "$? $(told reason)" "$2 $3" ;;
+	esac
 	is "$1: the one in use stays" "$(in_use)" "$before"
 	requests=$((requests + 1))
 	csr "probe$requests" "/CN=probe$requests"
@@ -274,6 +284,7 @@ done
 # ---- alarms (J18) -----------------------------------------------------------------
 forget
 up_stop
+RENEWED='renew_percent = 40;'
 configure "https://localhost:1"
 later() { # later DAYS: what renew says then
 	faketime -f "+${1}d" "$BUILDDIR/bin/microca" -c "$CONF" renew \
@@ -281,13 +292,30 @@ later() { # later DAYS: what renew says then
 }
 alarms() { sql "SELECT count(*) FROM audit WHERE event = 'own-alarm'"; }
 is "no alarm yet" "$(alarms)" 0
-later 1800
-like "5 % of its life: an alarm" "$(cat "$T/err")" 'alarm: intermediate: 1 %'
-is "recorded" "$(alarms)" 1
-later 1801
-is "once a threshold" "$(alarms)" 1
+alarmed=0
+for at in "half 920 49" "a quarter 1380 24" "a tenth 1650 9" "5 % 1740 4"; do
+	days=${at% *}
+	days=${days##* }
+	later "$((days - 30))"
+	is "${at%% [0-9]*} of its life is left in a month: no alarm for it yet" \
+		"$(alarms)" "$alarmed"
+	later "$days"
+	alarmed=$((alarmed + 1))
+	like "… it is: an alarm" "$(cat "$T/err")" \
+		"alarm: intermediate: ${at##* } %"
+	is "… recorded" "$(alarms)" "$alarmed"
+	later "$((days + 1))"
+	is "… once a threshold" "$(alarms)" "$alarmed"
+done
+later 1830
+is "it has ended: nothing is renewed" "$? $(told reason)" "7 up-net"
+csr ended /CN=ended
+faketime -f +1830d "$BUILDDIR/bin/microca" -c "$CONF" issue --profile device \
+	-o "$T/ended.pem" "$T/ended.der" 2>"$T/err"
+is "… nor issued" "$? $(last_refusal reason)" "7 issuer-time"
 
 # ---- and a good one ----------------------------------------------------------------
+RENEWED=
 up_start up
 issues ''
 forget
@@ -313,4 +341,51 @@ is "it is recorded" "$(sql "SELECT count(*) FROM audit
 is "its key is kept as long as it is needed" "$(find \
 	"$T/state/own/issuer-keys" -name '*.pem' -printf '%m\n')" 600
 is "nothing is wrong any more" "$(told state)" good
+
+# ---- killed when the answer is there, at a step until it is stored (J15) ------------
+client_now() { # client_now COMMAND...: the box's own from above, anew
+	"$@" "$BUILDDIR/bin/microca" -c "$CONF" enroll --force client \
+		>"$T/out" 2>"$T/err"
+	echo $?
+}
+asked_last() { # the newest request with a body: its number, its octets
+	find "$UP" -name 'request.*.body' -size +0 -printf '%T@ %p\n' | sort -n |
+		tail -n 1 | cut -d' ' -f2 | xargs cksum
+}
+client_serial() {
+	openssl x509 -in "$T/state/own/client/current/cert.pem" -noout -serial
+}
+how="basic=critical,CA:FALSE usage=critical,digitalSignature days=90
+	more=extendedKeyUsage=clientAuth"
+issues "$how"
+cp "$T/issue" "$UP/simplereenroll"
+is "a certificate of the box's own" "$(client_now env)" 0
+issues "$how; echo sent >>'$T/steps'"
+SHIM=$BUILDDIR/tests/shim/cut-shim.so
+is "… another, in steps" "$(client_now env LD_PRELOAD="$SHIM" \
+	CUT_LOG="$T/steps")" 0
+steps=$(sed '1,/^sent/d' "$T/steps" | cut -d' ' -f1)
+like "… some of them when the answer is there" "$steps" '^[0-9]'
+issues "$how"
+# Each third of them is enough for every day.
+for step in $(echo "$steps" | sed -n '1~3p'); do
+	is "killed at step $step" \
+		"$(client_now env LD_PRELOAD="$SHIM" CUT_AT="$step")" 137
+	first=$(asked_last) force=--force
+	# It may be in use already.
+	[ "$(client_serial)" != "$(openssl x509 -in "$T/issued.pem" -noout \
+		-serial)" ] || force=
+	is "… what is in use is a pair" "$(openssl x509 -noout -pubkey \
+		-in "$T/state/own/client/current/cert.pem")" "$(openssl pkey -pubout \
+		-in "$T/state/own/client/current/key.pem")"
+	admin enroll $force client >"$T/out" 2>"$T/err"
+	is "… told again, it is done" "$? $(admin status --json client |
+		jq -r '.[0].state')" "0 good"
+	now=$(asked_last)
+	# Stored, or with the request that was sent.
+	is "… by the same request" "${now%% /*}" "${first%% /*}"
+	is "… with what was issued last" "$(client_serial)" \
+		"$(openssl x509 -in "$T/issued.pem" -noout -serial)"
+done
+ok "the audit is whole" admin audit verify
 done_testing

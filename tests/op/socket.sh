@@ -176,6 +176,42 @@ like "and the request in work was answered" "$(cat "$T/during")" '^0 400 '
 ok "the sign of life is gone" test ! -e "$T/run/health-simpleenroll"
 like "the log says so" "$(tail -n 1 "$T/simpleenroll.log")" stopped
 
+# ---- two processes, one request
+spawn-fcgi -s "$T/second.sock" -M 0660 -n -- "$BIN/simpleenroll" -c "$CONF" \
+	>"$T/second.log" 2>&1 &
+second=$!
+started="$started $second"
+wait_for 20 grep -q ' ready' "$T/second.log"
+start simpleenroll
+csr twins /CN=twins
+twin() { # twin SOCKET NUMBER
+	ANSWER=$T/twin.$2 BODY=$T/twin.$2.body
+	send plain "$1" REQUEST_METHOD=POST "REQUEST_URI=$EST/simpleenroll" \
+		MICROCA_ENDPOINT=device CONTENT_TYPE=application/pkcs10 \
+		SSL_CLIENT_VERIFY=SUCCESS "SSL_CLIENT_CERT=$(cat "$T/maker-ra.pem")" \
+		<"$T/twins.b64" >"$T/twin.$2.said"
+}
+before=$(issued)
+twins=
+for i in 1 2 3 4; do
+	twin simpleenroll "a$i" &
+	twins="$twins $!"
+	twin second "b$i" &
+	twins="$twins $!"
+done
+for one in $twins; do
+	wait "$one"
+done
+is "one request to two processes at once: one certificate" \
+	"$(($(issued) - before)) $(sort "$T"/twin.*.said | uniq -c | tr -s ' ')" \
+	"1  8 0 200 "
+is "… the same for each" "$(cksum "$T"/twin.*.body | cut -d' ' -f1,2 | sort -u |
+	wc -l)" 1
+kill "$second"
+wait "$second"
+is "the other one ends" $? 0
+stop
+
 # ---- reload
 start csrattrs
 is "csrattrs is given" "$(send_get plain csrattrs)" "0 200 "

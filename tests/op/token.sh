@@ -274,6 +274,13 @@ mv "$T"/state/microca.db* "$T/aside/"
 no_start "no database" db-missing 2
 ok "and none is made" test ! -e "$T/state/microca.db"
 mv "$T"/aside/* "$T/state/"
+schema() { sql_write "UPDATE meta SET value = '$1' WHERE name = 'schema'"; }
+schema_is=$(sql "SELECT value FROM meta WHERE name = 'schema'")
+schema 99
+no_start "a database of a newer version" db-schema 2
+like "… both versions are said" "$(cat "$T/simpleenroll.log")" \
+	"version 99, this program needs $schema_is: a newer microca"
+schema "$schema_is"
 chmod 500 "$T/state"
 no_start "a folder that cannot be written" db-write 7
 chmod 700 "$T/state"
