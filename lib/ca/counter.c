@@ -145,6 +145,7 @@ counter_read(struct counter *counter, bool *found,
 	int rc = key_notes(&notes, key, label, why);
 
 	*found = false;
+	*counter = (struct counter){0};
 	free(label);
 	if (rc != 0)
 		return -1;
