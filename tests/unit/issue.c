@@ -3,6 +3,9 @@
 
 #include <pthread.h>
 
+#include <openssl/rand.h>
+
+#include "lib/ca/build.h"
 #include "lib/store/trail.h"
 
 #include <setjmp.h>
@@ -138,6 +141,73 @@ an_issuance_is_one_audit_row(void **state)
 	assert_non_null(strstr(last, "0123456789abcdef"));
 	free(last);
 	X509_free(x);
+	EVP_PKEY_free(key);
+}
+
+/* OpenSSL's, but for the serials that are to be of the same octets. */
+static int same;
+static uint8_t octet;
+
+int
+RAND_bytes(unsigned char *out, int len)
+{
+	if (same == 0 || len != SERIAL_LEN - 4)
+		return RAND_bytes_ex(NULL, out, (size_t)len, 0);
+	same--;
+	memset(out, octet, (size_t)len);
+	return 1;
+}
+
+static bool
+is_forced(const X509 *x)
+{
+	const ASN1_INTEGER *serial = X509_get0_serialNumber(x);
+	uint8_t forced[SERIAL_LEN - 4];
+
+	memset(forced, octet, sizeof(forced));
+	assert_int_equal(ASN1_STRING_length(serial), SERIAL_LEN);
+	return memcmp(ASN1_STRING_get0_data(serial) + 4, forced,
+		   sizeof(forced)) == 0;
+}
+
+/* RFC 5280, 4.1.2.2.  A serial begins with the time, in units of 2 s: until two
+ * are of the same one. */
+static void
+a_serial_that_is_taken_is_not_used_but_another(void **state)
+{
+	EVP_PKEY *key = pki_key();
+	bool another = false, given_up = false;
+
+	(void)state;
+	for (octet = 1; octet < 50 && !(another && given_up); octet++) {
+		struct wish a = {.subject = "CN=clash"}, b = a;
+		struct bytes der = {0};
+		const char *word;
+		X509 *first, *second;
+
+		same = 2;
+		first = pki_enroll(ca, "device", ra, &a, key);
+		assert_true(is_forced(first));
+		EVP_PKEY_free(key);
+		key = pki_key();
+		second = pki_enroll(ca, "device", ra, &b, key);
+		another = another || !is_forced(second);
+		EVP_PKEY_free(key);
+		key = pki_key();
+		same = 2; /* of both its tries */
+		word = try(&der, ra, "simpleenroll", &b, key);
+		if (word != NULL) {
+			assert_string_equal(word, "serial-clash");
+			given_up = true;
+		}
+		same = 0;
+		X509_free(first);
+		X509_free(second);
+		bytes_free(&der);
+		EVP_PKEY_free(key);
+		key = pki_key();
+	}
+	assert_true(another && given_up);
 	EVP_PKEY_free(key);
 }
 
@@ -525,6 +595,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_goes_out_is_recorded_with_all_about_it),
 	    cmocka_unit_test(an_issuance_is_one_audit_row),
+	    cmocka_unit_test(a_serial_that_is_taken_is_not_used_but_another),
 	    cmocka_unit_test(without_a_subject_the_other_names_are_owned),
 	    cmocka_unit_test(a_repeat_has_the_same_answer),
 	    cmocka_unit_test(the_cas_own_key_and_name_are_refused),
