@@ -1,8 +1,12 @@
 /*
  * ocsp - how many answers a responder gives, and signatures its key.
  *
- *	ocsp rate HOST PORT REQUEST CONNECTIONS SECONDS
- *	    REQUEST, a file in DER, is POSTed to /ocsp over kept connections
+ *	ocsp rate HOST PORT REQUESTS CONNECTIONS SECONDS
+ *	    REQUESTS, a file with one in DER or several one after the other, are
+ *	    POSTed to /ocsp over kept connections, by chance
+ *	ocsp requests ISSUER FILE [nonce]
+ *	    makes such a FILE, a request for each serial in hex that comes from
+ *	    standard input; ISSUER is its certificate in PEM
  *	ocsp key FILE SECONDS
  *	    one thread signs, and signs and verifies, with a P-256 key in PEM
  */
@@ -15,6 +19,7 @@
 #include <unistd.h>
 
 #include <openssl/evp.h>
+#include <openssl/ocsp.h>
 #include <openssl/pem.h>
 
 #include "lib/base/file.h"
@@ -22,6 +27,7 @@
 
 #define ANSWER_MOST 65536 /* octets */
 #define THREADS_MOST 256
+#define FILE_MOST (64 * 1024 * 1024)
 
 struct counts {
 	long answers, nonces, later, other;
@@ -29,7 +35,8 @@ struct counts {
 
 static struct {
 	struct addrinfo *to;
-	struct bytes request;
+	struct bytes *request; /* of HTTP */
+	size_t requests;
 	double end;
 } job;
 
@@ -101,14 +108,16 @@ client(void *arg)
 {
 	struct counts *c = arg;
 	char *in = mem_new(ANSWER_MOST);
+	unsigned seed = (unsigned)(uintptr_t)c;
 	int fd = dial();
 
 	while (when_clock() < job.end) {
+		const struct bytes *rq =
+		    &job.request[(size_t)rand_r(&seed) % job.requests];
 		const char *body;
 		size_t len;
 
-		if (write(fd, job.request.data, job.request.len) !=
-			(ssize_t)job.request.len ||
+		if (write(fd, rq->data, rq->len) != (ssize_t)rq->len ||
 		    !answer_read(fd, in, &body, &len)) {
 			(void)close(fd);
 			fd = dial();
@@ -122,19 +131,37 @@ client(void *arg)
 }
 
 static void
-request_make(const char *host, const char *path)
+requests_read(const char *host, const char *path)
 {
-	struct bytes der = {0};
+	struct bytes file = {0};
 	struct fail why = {0};
+	const uint8_t *p, *der;
 
-	if (file_read(&der, path, ANSWER_MOST, &why) != 0)
+	if (file_read(&file, path, FILE_MOST, &why) != 0)
 		die(why.text);
-	bytes_addf(&job.request,
-	    "POST /ocsp HTTP/1.1\r\nHost: %s\r\nContent-Type: "
-	    "application/ocsp-request\r\nContent-Length: %zu\r\n\r\n",
-	    host, der.len);
-	bytes_add(&job.request, der.data, der.len);
-	bytes_free(&der);
+	for (p = file.data; p < file.data + file.len;) {
+		struct bytes *rq;
+		OCSP_REQUEST *one;
+
+		der = p;
+		one = d2i_OCSP_REQUEST(
+		    NULL, &p, (long)(file.data + file.len - p));
+		if (one == NULL)
+			die("not a request");
+		OCSP_REQUEST_free(one);
+		job.request = mem_grow(
+		    job.request, job.requests + 1, sizeof(*job.request));
+		rq = &job.request[job.requests++];
+		memset(rq, 0, sizeof(*rq));
+		bytes_addf(rq,
+		    "POST /ocsp HTTP/1.1\r\nHost: %s\r\nContent-Type: "
+		    "application/ocsp-request\r\nContent-Length: %zu\r\n\r\n",
+		    host, (size_t)(p - der));
+		bytes_add(rq, der, (size_t)(p - der));
+	}
+	bytes_free(&file);
+	if (job.requests == 0)
+		die("no request");
 }
 
 static void
@@ -150,7 +177,7 @@ rate(char **argv)
 	if (n < 1 || n > THREADS_MOST ||
 	    getaddrinfo(argv[0], argv[1], &hints, &job.to) != 0)
 		die("no such host, or not 1 to 256 connections");
-	request_make(argv[0], argv[2]);
+	requests_read(argv[0], argv[2]);
 	begin = when_clock();
 	job.end = begin + atof(argv[4]);
 	for (int i = 0; i < n; i++)
@@ -169,7 +196,55 @@ rate(char **argv)
 	    (double)all.answers / took, (double)all.nonces / took,
 	    (double)all.later / took, (double)all.other / took);
 	freeaddrinfo(job.to);
-	bytes_free(&job.request);
+	for (size_t i = 0; i < job.requests; i++)
+		bytes_free(&job.request[i]);
+	free(job.request);
+}
+
+/* ---- requests made ------------------------------------------------------------- */
+
+static void
+request_write(FILE *to, X509 *issuer, const char *serial, bool nonce)
+{
+	OCSP_REQUEST *rq = OCSP_REQUEST_new();
+	ASN1_INTEGER *number = NULL;
+	BIGNUM *bn = NULL;
+	uint8_t *der = NULL;
+	int len;
+
+	if (BN_hex2bn(&bn, serial) == 0 ||
+	    (number = BN_to_ASN1_INTEGER(bn, NULL)) == NULL ||
+	    OCSP_request_add0_id(
+		rq, OCSP_cert_id_new(EVP_sha1(), X509_get_subject_name(issuer),
+			X509_get0_pubkey_bitstr(issuer), number)) == NULL ||
+	    (nonce && OCSP_request_add1_nonce(rq, NULL, -1) != 1) ||
+	    (len = i2d_OCSP_REQUEST(rq, &der)) <= 0 ||
+	    fwrite(der, (size_t)len, 1, to) != 1)
+		die("cannot make a request");
+	OPENSSL_free(der);
+	ASN1_INTEGER_free(number);
+	BN_free(bn);
+	OCSP_REQUEST_free(rq);
+}
+
+static void
+requests(const char *issuer, const char *path, bool nonce)
+{
+	FILE *file = fopen(issuer, "r"), *to = fopen(path, "w");
+	X509 *cert =
+	    file == NULL ? NULL : PEM_read_X509(file, NULL, NULL, NULL);
+	char line[64];
+
+	if (cert == NULL || to == NULL)
+		die("no such issuer, or the file cannot be written");
+	while (fgets(line, sizeof(line), stdin) != NULL) {
+		line[strcspn(line, "\n")] = '\0';
+		request_write(to, cert, line, nonce);
+	}
+	if (fclose(to) != 0)
+		die("the file cannot be written");
+	(void)fclose(file);
+	X509_free(cert);
 }
 
 /* ---- the key ------------------------------------------------------------------- */
@@ -225,6 +300,8 @@ main(int argc, char **argv)
 {
 	if (argc == 7 && strcmp(argv[1], "rate") == 0)
 		rate(argv + 2);
+	else if ((argc == 4 || argc == 5) && strcmp(argv[1], "requests") == 0)
+		requests(argv[2], argv[3], argc == 5);
 	else if (argc == 4 && strcmp(argv[1], "key") == 0)
 		key_rate(argv[2], atof(argv[3]));
 	else

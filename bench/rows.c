@@ -1,15 +1,14 @@
 #include "bench/rows.h"
 
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "lib/base/when.h"
 #include "lib/store/rows.h"
+#include "tests/tools/bulk.h"
 
 #define DER_LEN 600
-#define LATE 30 /* of so many rows one */
 
 static unsigned serials; /* atomic */
 
@@ -90,41 +89,6 @@ rows_issue(struct store *store, const struct record *r, const uint8_t *renews)
 	bytes_free(&repeat);
 }
 
-static void
-must(sqlite3 *db, const char *sql)
-{
-	char *error = NULL;
-
-	if (sqlite3_exec(db, sql, NULL, NULL, &error) != SQLITE_OK) {
-		(void)fprintf(stderr, "%s: %s\n", sql, error);
-		exit(1);
-	}
-}
-
-/* Every index but the tables' own, dropped and made again. */
-static void
-indexes(sqlite3 *db, bool make, struct bytes *sql)
-{
-	struct bytes drop = {0};
-	sqlite3_stmt *st = NULL;
-
-	if (make) {
-		must(db, (const char *)sql->data);
-		return;
-	}
-	(void)sqlite3_prepare_v2(db,
-	    "SELECT name, sql FROM sqlite_schema"
-	    " WHERE type = 'index' AND sql IS NOT NULL",
-	    -1, &st, NULL);
-	while (sqlite3_step(st) == SQLITE_ROW) {
-		bytes_addf(&drop, "DROP INDEX %s;", sqlite3_column_text(st, 0));
-		bytes_addf(sql, "%s;", sqlite3_column_text(st, 1));
-	}
-	(void)sqlite3_finalize(st);
-	must(db, (const char *)drop.data);
-	bytes_free(&drop);
-}
-
 /* hash(KIND, NUMBER): what rows_hash() gives, and its head as a number. */
 static void
 hash_function(sqlite3_context *ctx, int n, sqlite3_value **v)
@@ -154,16 +118,14 @@ fill_open(const char *path)
 {
 	const int flags = SQLITE_UTF8 | SQLITE_DETERMINISTIC;
 	static int head;
-	sqlite3 *db;
+	sqlite3 *db = bulk_open(path);
 
-	if (sqlite3_open(path, &db) != SQLITE_OK ||
-	    sqlite3_create_function(
+	if (sqlite3_create_function(
 		db, "hash", 2, flags, NULL, hash_function, NULL, NULL) != 0 ||
 	    sqlite3_create_function(
 		db, "head", 2, flags, &head, hash_function, NULL, NULL) != 0)
 		exit(1);
-	must(db, "PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;"
-		 "PRAGMA cache_size=-3000000");
+	bulk_do(db, "PRAGMA journal_mode=OFF");
 	return db;
 }
 
@@ -197,7 +159,7 @@ certificates_fill(sqlite3 *db, unsigned from, unsigned to, unsigned revoked)
 	    from + 1, to, revoked, revoked, revoked, now, now, now,
 	    now + 90 * 86400, DER_LEN);
 
-	must(db, text);
+	bulk_do(db, text);
 	free(text);
 }
 
@@ -226,26 +188,23 @@ filled(sqlite3 *db, unsigned from, unsigned to, unsigned revoked)
 	    " created, confirmed) SELECT i, 'filled-' || i, 'enrolled', i,"
 	    " randomblob(32), i, 1 FROM n",
 	    from + 1, to, from, from + 1, to);
-	must(db, text);
+	bulk_do(db, text);
 	free(text);
 }
 
 void
 rows_fill(const char *path, unsigned from, unsigned to, unsigned revoked)
 {
-	/* An index made at once has its pages full, and each of them is split
-	 * by the next row in it: the last rows come when the indexes are there,
-	 * several for each page, as in a database that grew. */
-	const unsigned late = (to - from) / LATE;
+	const unsigned late = (to - from) / BULK_LATE;
 	sqlite3 *db = fill_open(path);
 	struct bytes sql = {0};
 
-	must(db, "BEGIN");
-	indexes(db, false, &sql);
+	bulk_do(db, "BEGIN");
+	bulk_drop(db, &sql);
 	filled(db, from, to - late, revoked);
-	indexes(db, true, &sql);
+	bulk_do(db, (const char *)sql.data);
 	filled(db, to - late, to, revoked);
-	must(db, "COMMIT; PRAGMA journal_mode=WAL");
+	bulk_do(db, "COMMIT; PRAGMA journal_mode=WAL");
 	(void)sqlite3_close(db);
 	bytes_free(&sql);
 }

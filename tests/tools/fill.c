@@ -3,6 +3,9 @@
  *
  *	fill STORE issue PREFIX FIRST COUNT    one more for each device
  *	fill STORE revoke PREFIX FIRST COUNT   the newest of each
+ *	fill STORE bulk PREFIX FIRST COUNT ISSUER
+ *	    devices that have none yet, by the issuer with that key identifier;
+ *	    the cloud knows them; a database of SQLite that nobody has open
  *
  * STORE is its URL; sqlite:PATH is made when it is not there.  Devices are
  * called PREFIX00001 and so on.  Rows are what an issuance writes, with the
@@ -15,14 +18,19 @@
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 
 #include "lib/base/when.h"
 #include "lib/store/internal.h"
 #include "lib/store/rows.h"
 #include "lib/wire/cert.h"
+#include "tests/tools/bulk.h"
 
 #define BATCH 1000
 #define LIFE (90 * 86400)
+
+static const char *issuer = "0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c";
+static bool bulk; /* the device's index is not there to be asked */
 
 static void
 die(const char *what, const struct fail *why)
@@ -41,6 +49,20 @@ must(bool ok, const char *what)
 	exit(1);
 }
 
+/* As long as a device's certificate with all its extensions. */
+static void
+comment_add(X509 *x509)
+{
+	char text[251];
+	X509_EXTENSION *e;
+
+	memset(text, '-', sizeof(text) - 1);
+	text[sizeof(text) - 1] = '\0';
+	e = X509V3_EXT_conf_nid(NULL, NULL, NID_netscape_comment, text);
+	must(e != NULL && X509_add_ext(x509, e, -1) == 1, "add an extension");
+	X509_EXTENSION_free(e);
+}
+
 /* One key for the CA and its devices: what matters are names and times. */
 static X509 *
 template_make(EVP_PKEY *key)
@@ -53,6 +75,8 @@ template_make(EVP_PKEY *key)
 		    MBSTRING_ASC, (const uint8_t *)"Fill CA", -1, -1, 0) == 1 &&
 		X509_set_pubkey(x509, key) == 1,
 	    "make a certificate");
+	if (bulk)
+		comment_add(x509);
 	return x509;
 }
 
@@ -100,7 +124,7 @@ record_make(struct record *r, X509 *x509, EVP_PKEY *key, const char *device)
 
 	memset(r, 0, sizeof(*r));
 	cert_make(r, x509, key, device, now);
-	r->issuer = str_dup("0f1e2d3c4b5a69788796a5b4c3d2e1f00f1e2d3c");
+	r->issuer = str_dup(issuer);
 	r->subject = str_fmt("CN=%s", device);
 	r->profile = str_dup("device");
 	r->endpoint = str_dup("device");
@@ -121,7 +145,7 @@ static int
 row_add(struct conn *c, const struct record *r, int64_t id, struct fail *why)
 {
 	char sha[2 * SHA256_LEN + 1], csr[sizeof(sha)], spki[sizeof(sha)];
-	const struct audit entry = {.event = "issue",
+	struct audit entry = {.event = "issue",
 	    .operation = r->operation,
 	    .endpoint = r->endpoint,
 	    .profile = r->profile,
@@ -133,17 +157,27 @@ row_add(struct conn *c, const struct record *r, int64_t id, struct fail *why)
 	    .cert_sha256 = sha};
 	int64_t now_us = when_now_us();
 	char *text;
-	bool row;
-	int rc = -1;
+	bool row = false;
+	int rc = 0;
 
 	hex_write(sha, (struct span){r->sha256, SHA256_LEN}, false);
 	hex_write(csr, (struct span){r->csr_sha256, SHA256_LEN}, false);
 	hex_write(spki, (struct span){r->spki_sha256, SHA256_LEN}, false);
+	if (bulk) { /* as long as any */
+		entry.request = "01JD3ZW9X6Q8RS";
+		entry.peer = "192.0.2.17";
+		entry.client_sha256 = sha;
+		entry.status = 200;
+	}
 	text = audit_text(&entry, now_us);
-	if (db_query(c, SQL_CERT_DEVICE_LAST, &row,
-		VALUES(value_text(r->device)), why) == 0 &&
-	    record_insert(c, r, id, why) == 0 &&
-	    audit_add(c, &entry, text, now_us, why) == 0)
+	if (!bulk)
+		rc = db_query(c, SQL_CERT_DEVICE_LAST, &row,
+		    VALUES(value_text(r->device)), why);
+	if (rc == 0)
+		rc = record_insert(c, r, id, why);
+	if (rc == 0)
+		rc = audit_add(c, &entry, text, now_us, why);
+	if (rc == 0)
 		rc = outbox_add(c, row ? OUTBOX_RENEWED : OUTBOX_ENROLLED, r,
 		    id, now_us, why);
 	free(text);
@@ -180,7 +214,7 @@ batch(struct store *store, X509 *x509, EVP_PKEY *key, const char *prefix,
 		record_free(&r);
 		free(device);
 	}
-	if (db_commit(c, true, &why) != 0)
+	if (db_commit(c, !bulk, &why) != 0)
 		die("commit", &why);
 }
 
@@ -195,6 +229,50 @@ issue_all(struct store *store, const char *prefix, long first, long count)
 		    count - i < BATCH ? count - i : BATCH);
 	X509_free(x509);
 	EVP_PKEY_free(key);
+}
+
+static struct store *
+opened(const char *url)
+{
+	struct fail why = {0};
+	struct store *store;
+
+	if (store_open(&store, url, true, 2, 0, &why) != 0)
+		die(url, &why);
+	return store;
+}
+
+/* Most of them while the indexes are not there. */
+static void
+bulk_all(const char *url, const char *prefix, long first, long count)
+{
+	const char *path = strchr(url, ':') + 1;
+	const long late = count / BULK_LATE, early = count - late;
+	struct bytes sql = {0};
+	struct store *store;
+	sqlite3 *db;
+
+	store_free(opened(url)); /* makes it */
+	db = bulk_open(path);
+	bulk_drop(db, &sql);
+	(void)sqlite3_close(db);
+	bulk = true;
+	store = opened(url);
+	issue_all(store, prefix, first, early);
+	store_free(store);
+	db = bulk_open(path);
+	bulk_do(
+	    db, "UPDATE outbox SET confirmed = created WHERE confirmed = 0");
+	bulk_do(db, (const char *)sql.data);
+	(void)sqlite3_close(db);
+	store = opened(url);
+	issue_all(store, prefix, first + early, late);
+	store_free(store);
+	db = bulk_open(path);
+	bulk_do(
+	    db, "UPDATE outbox SET confirmed = created WHERE confirmed = 0");
+	(void)sqlite3_close(db);
+	bytes_free(&sql);
 }
 
 static void
@@ -227,18 +305,24 @@ revoke_all(struct store *store, const char *prefix, long first, long count)
 int
 main(int argc, char **argv)
 {
-	struct fail why = {0};
+	const char *what = argc < 3 ? "" : argv[2];
 	struct store *store;
 
+	if (argc == 7 && strcmp(what, "bulk") == 0 &&
+	    strncmp(argv[1], "sqlite:", 7) == 0) {
+		issuer = argv[6];
+		bulk_all(argv[1], argv[3], atol(argv[4]), atol(argv[5]));
+		return 0;
+	}
 	if (argc != 6 ||
-	    (strcmp(argv[2], "issue") != 0 && strcmp(argv[2], "revoke") != 0)) {
+	    (strcmp(what, "issue") != 0 && strcmp(what, "revoke") != 0)) {
 		(void)fprintf(stderr,
-		    "usage: fill STORE (issue | revoke) PREFIX FIRST COUNT\n");
+		    "usage: fill STORE (issue | revoke) PREFIX FIRST COUNT\n"
+		    "       fill sqlite:PATH bulk PREFIX FIRST COUNT ISSUER\n");
 		return 2;
 	}
-	if (store_open(&store, argv[1], true, 2, 0, &why) != 0)
-		die(argv[1], &why);
-	(strcmp(argv[2], "issue") == 0 ? issue_all : revoke_all)(
+	store = opened(argv[1]);
+	(strcmp(what, "issue") == 0 ? issue_all : revoke_all)(
 	    store, argv[3], atol(argv[4]), atol(argv[5]));
 	store_free(store);
 	return 0;
