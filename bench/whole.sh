@@ -188,8 +188,6 @@ whole_costs() {
 	[ "$whole_store" = sqlite ] || return 0
 	echo "microca backup: $(spent_of "$build/bin/microca" \
 		-c "$demo/etc/microca.conf" backup "$copy"), $(stat -c %s "$copy") octets"
-	echo "microca backup --verify: $(spent_of "$build/bin/microca" \
-		-c "$demo/etc/microca.conf" backup --verify --work "$demo/var" "$copy")"
 }
 
 # Medians, their ratio, and by how much it grows for ten times as many.
