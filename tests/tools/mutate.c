@@ -3,12 +3,13 @@
  * program that enrols; and a look at each answer.
  *
  * usage: mutate [-s SEED] [-n COUNT] [-f FIRST] [-j CONNECTIONS] [-t SECONDS]
- *               SOCKET ISSUER.pem FOLDER NAME.der... -- NAME=value...
+ *               [-a N] SOCKET ISSUER.pem FOLDER NAME.der... -- NAME=value...
  *
  * NAME.der is a PKCS#10 request, NAME.key its key in PEM.  Which request, what
  * is changed in it, and whether its subject signs it again afterwards, follow
  * from SEED and its number alone: -f N -n 1 sends one again.  Of those that are
- * signed again many are good.
+ * signed again many are good.  Of each N one is sent again at once, and has the
+ * same status and word, or the same certificate ("again" in the output).
  *
  * Right is a status of 4xx with a reason word, and 200 with a certificate by
  * ISSUER: for the key in the request, with a name from it, for clientAuth and
@@ -54,7 +55,7 @@ static const char *path, *folder;
 static char **env;
 static X509 *issuer;
 static uint64_t seed_of_all = 1;
-static unsigned long first, count = 1000;
+static unsigned long first, count = 1000, again;
 static double seconds_max = 1e9;
 static int wrong;
 static unsigned long next;
@@ -379,6 +380,51 @@ exchange(struct bytes *answer, struct span body)
 	return done;
 }
 
+/* Up to the id of the request, or the whole certificate. */
+static size_t
+said(const struct bytes *answer)
+{
+	const char *text = (const char *)answer->data;
+	const char *id = text == NULL ? NULL : strstr(text, " (request ");
+
+	return id == NULL ? answer->len : (size_t)(id - text);
+}
+
+static const char *
+body_of(const struct bytes *answer, size_t *len)
+{
+	const char *text = (const char *)answer->data;
+	const char *end = text == NULL ? NULL : strstr(text, "\r\n\r\n");
+
+	*len = end == NULL ? 0 : said(answer) - (size_t)(end - text);
+	return end;
+}
+
+static void
+send_again(unsigned long number, struct span body, const struct bytes *before)
+{
+	struct bytes answer = {0};
+	const char *one, *two;
+	size_t one_len, two_len;
+
+	if (!exchange(&answer, body)) {
+		complain(number, body, "the connection ended the second time");
+	} else {
+		one = body_of(before, &one_len);
+		two = body_of(&answer, &two_len);
+		if (one == NULL || two == NULL || one_len != two_len ||
+		    memcmp(one, two, one_len) != 0 ||
+		    memcmp(before->data, answer.data, 11) != 0)
+			complain(number, body, "the second time: %.300s",
+			    (const char *)answer.data);
+		else
+			tally(memcmp(answer.data, "Status: 200", 11) == 0
+				  ? "again-200"
+				  : "again-refused");
+	}
+	bytes_free(&answer);
+}
+
 static double
 since(const struct timespec *begin)
 {
@@ -402,11 +448,14 @@ work(void *arg)
 		if (number >= first + count || since(begin) > seconds_max)
 			return NULL;
 		request_make(&body, number);
-		if (exchange(&answer, span_of(&body)))
+		if (exchange(&answer, span_of(&body))) {
 			judge(number, span_of(&body), &answer);
-		else
+			if (again > 0 && number % again == 0)
+				send_again(number, span_of(&body), &answer);
+		} else {
 			complain(
 			    number, span_of(&body), "the connection ended");
+		}
 		bytes_free(&body);
 		bytes_free(&answer);
 	}
@@ -458,8 +507,11 @@ options(int argc, char **argv, int *threads)
 {
 	int opt;
 
-	while ((opt = getopt(argc, argv, "+s:n:f:j:t:")) != -1) {
+	while ((opt = getopt(argc, argv, "+a:s:n:f:j:t:")) != -1) {
 		switch (opt) {
+		case 'a':
+			again = strtoul(optarg, NULL, 10);
+			break;
 		case 's':
 			seed_of_all = strtoull(optarg, NULL, 10);
 			break;
@@ -481,8 +533,8 @@ options(int argc, char **argv, int *threads)
 	}
 	if (argc - optind < 6 || *threads < 1 || *threads > 64)
 		errx(2, "usage: mutate [-s SEED] [-n COUNT] [-f FIRST] "
-			"[-j CONNECTIONS] [-t SECONDS] SOCKET ISSUER.pem "
-			"FOLDER NAME.der... -- NAME=value...");
+			"[-j CONNECTIONS] [-t SECONDS] [-a N] SOCKET "
+			"ISSUER.pem FOLDER NAME.der... -- NAME=value...");
 }
 
 int
