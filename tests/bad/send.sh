@@ -143,7 +143,7 @@ send_silent() {
 	done
 	good_of "${w[1]}"
 	twice fcgi_once plain "${w[1]}" "${asking[@]}"
-	kill "${all[@]}"
+	kill "${all[@]}" 2>/dev/null
 	wait "${all[@]}" 2>/dev/null
 }
 
