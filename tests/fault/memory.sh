@@ -26,7 +26,8 @@ watch_starved() { # watch_starved PROGRAM
 }
 # misused FILE...: what the sanitizers say.  That a library of the system does
 # not look at what it was given (libconfig) is no misuse of ours: it ends there,
-# at address 0.
+# at address 0.  A sanitizer that gets no memory either shows its own frames:
+# then the program counter tells that it was a library.
 misused() {
 	cat "$@" | awk '
 	/runtime error: / { print }
@@ -35,6 +36,7 @@ misused() {
 	report != "" && /^ *#[0-3] / {
 		frames = frames "\n" $0
 		if (/\(\/(usr\/)?lib\//) system_s = 1
+		if (/libsanitizer/ && report ~ /SEGV.*\(pc 0x7f/) system_s = 1
 		if (/^ *#3 /) {
 			if (!system_s) print report frames
 			report = ""
