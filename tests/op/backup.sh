@@ -170,9 +170,16 @@ cut_at 0 && bad "an empty file" "$T/bad.tar"
 cut_at 700 && bad "cut off in the database" "$T/bad.tar"
 cut_at $((length - 3000)) && bad "cut off in the manifest" "$T/bad.tar"
 cut_at $((length - 512)) && bad "cut off at the end" "$T/bad.tar"
-for at in 0 100 2000 60000 $((length - 3000)) $((length - 600)); do
+# The last hash in the manifest; its notes for people bind nobody, but change the
+# hash that is written down elsewhere.
+hash_at=$(grep -abo '"sha256": "' "$FIRST" | tail -n 1 | cut -d: -f1)
+note_at=$(grep -abo 'the PIN, and passwords' "$FIRST" | tail -n 1 | cut -d: -f1)
+for at in 0 100 2000 60000 $((hash_at + 20)) $((length - 600)); do
 	changed_at "$at" && bad "another octet at $at" "$T/bad.tar"
 done
+changed_at $((note_at + 5))
+is "another octet in a note: not what was written down" \
+	"$(run backup --verify --sha256 "$SHA" "$T/bad.tar")" 4
 (cat "$FIRST" && echo more) >"$T/bad.tar" && bad "something behind it" "$T/bad.tar"
 cp "$T/maker.pem" "$T/bad.tar" && bad "something else" "$T/bad.tar"
 is "no file at all" "$(run backup --verify "$T/none.tar")" 6
