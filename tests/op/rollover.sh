@@ -231,7 +231,7 @@ key_add issuer-3 || bail "no third key"
 issue_ca ca3 issuer-3 2100
 hammer_start
 is "a third is staged" "$(run install --key "$(uri issuer-3)" \
-	--activate +12s intermediate "$T/ca3.pem" "$T/root.pem")" 0
+	--activate +20s intermediate "$T/ca3.pem" "$T/root.pem")" 0
 key_delete issuer-3 || bail "the key cannot be deleted"
 like "check finds its key missing" "$(check)" 'staged for .* has its key'
 health() {
@@ -244,7 +244,7 @@ start simplereenroll
 ok "health is told while there is time" wait_for 20 sh -c \
 	"grep -q '\"staged\":\"token-key\"' '$T/run/health-simplereenroll'"
 like "and tells" "$(health)" '^degraded: issuer-staged: simplereenroll: .*token-key$'
-ok "its time comes" wait_for 15 is_active ca3
+ok "its time comes" wait_for 30 is_active ca3
 ok "the former one goes on" wait_for 20 sh -c \
 	"grep -q issuer-former '$T/run/health-simplereenroll'"
 like "health is degraded, not down" "$(health)" \
