@@ -52,6 +52,9 @@ curls() {
 	all+=(-s --max-time 30 --cacert "$DEMO/root.pem" -D "$T/h.$i"
 		-o "$T/b.$i" -w '%{http_code} %{time_total}\n' "${good[@]}")
 	mapfile -t got < <(curl "${all[@]}")
+	# lighttpd closes on what it has not read of a body, so curl may miss the
+	# 413 that followed a 100; the log, counted at the end, has it or has not.
+	got=("${got[@]/#100 /413 }")
 	counted "${got[@]}"
 }
 
