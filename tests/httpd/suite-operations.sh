@@ -167,17 +167,22 @@ ocsp() { # ocsp GREP [openssl ocsp arguments]: its standard output has this
 at=http://localhost:$((PORT + 6))/ocsp
 ok "OCSP: good" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" -url "$at"
 ok "OCSP: revoked" ocsp 'new.pem: revoked' -cert "$T/new.pem" -url "$at"
-openssl ocsp -issuer "$DEMO/intermediate.pem" -cert "$T/dev1.pem" -no_nonce \
-	-reqout "$T/ocsp.der" 2>/dev/null
+# Two slashes one after the other are one for some web servers, so a request that
+# has none is taken for the form that is not escaped.
+for digest in sha1 sha256; do
+	openssl ocsp "-$digest" -issuer "$DEMO/intermediate.pem" \
+		-cert "$T/dev1.pem" -no_nonce -reqout "$T/ocsp.der" 2>/dev/null
+	openssl base64 -A -in "$T/ocsp.der" | grep -q // || break
+done
 in_path=$(openssl base64 -A -in "$T/ocsp.der" |
 	sed 's/+/%2B/g; s,/,%2F,g; s/=/%3D/g')
 is "OCSP by GET" "$(plain "/ocsp/$in_path")" 200
 is "… its type" "$(head_of Content-Type)" application/ocsp-response
-ok "… its answer" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" \
+ok "… its answer" ocsp 'dev1.pem: good' "-$digest" -cert "$T/dev1.pem" \
 	-respin "$T/body"
 is "OCSP by GET, slashes as they are" \
 	"$(plain "/ocsp/$(openssl base64 -A -in "$T/ocsp.der")")" 200
-ok "… its answer" ocsp 'dev1.pem: good' -cert "$T/dev1.pem" -respin "$T/body"
+ok "… its answer" ocsp 'dev1.pem: good' "-$digest" -cert "$T/dev1.pem" -respin "$T/body"
 keyid=$(openssl x509 -in "$DEMO/intermediate.pem" -noout \
 	-ext subjectKeyIdentifier | tail -n 1 | tr -d ' :' | tr A-F a-f)
 is "the revocation list" "$(plain "/crl/$keyid.crl") \
